@@ -1,0 +1,45 @@
+//! What is known about a connection once its handshake is over: gathered once, when first asked
+//! for, and only read from then on.
+
+use std::ffi::CString;
+
+use openssl::ssl::{NameType, SslRef};
+
+/// Texts are C strings because C is where they go; none contains a NUL.
+#[derive(Debug, Default)]
+pub struct Facts {
+    pub secure: bool,
+    /// The peer's certificate was asked for, given, and accepted.
+    pub authorized: bool,
+    /// Why not, by Node's name.
+    pub authorization_error: Option<CString>,
+    /// OpenSSL's name, `TLS_AES_128_GCM_SHA256` or `ECDHE-RSA-AES128-GCM-SHA256`.
+    pub cipher_name: Option<CString>,
+    /// IANA's name.
+    pub cipher_standard_name: Option<CString>,
+    /// `TLSv1.3`
+    pub protocol: Option<CString>,
+    /// Server: the name that the client asked for. Client: the name that we asked for.
+    pub servername: Option<CString>,
+    pub session_reused: bool,
+}
+
+impl Facts {
+    pub(super) fn gather(ssl: &SslRef, authorization: Result<(), Option<&str>>) -> Facts {
+        let cipher = ssl.current_cipher();
+        Facts {
+            secure: true,
+            authorized: authorization.is_ok(),
+            authorization_error: authorization.err().flatten().and_then(text),
+            cipher_name: cipher.and_then(|cipher| text(cipher.name())),
+            cipher_standard_name: cipher.and_then(|cipher| text(cipher.standard_name()?)),
+            protocol: text(ssl.version_str()),
+            servername: ssl.servername(NameType::HOST_NAME).and_then(text),
+            session_reused: ssl.session_reused(),
+        }
+    }
+}
+
+fn text(text: &str) -> Option<CString> {
+    CString::new(text).ok()
+}

@@ -1,0 +1,27 @@
+//! One TLS connection without I/O: bytes in, bytes out, events out. `Connection` is used by both the
+//! secure pair (here) and the stream (`net`); nothing about TLS is written twice.
+
+mod connection;
+mod facts;
+mod failure;
+mod identity;
+pub mod pair;
+mod scratch;
+mod settings;
+
+pub use connection::{Connection, Event};
+pub use facts::Facts;
+pub use identity::{bare_address, check_server_identity};
+pub use scratch::PLAIN_LENGTH;
+pub use settings::{check_host, Role, Settings, VerifyName};
+
+/// What became of a write that was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Written {
+    Ok,
+    /// Taken too, but the high-water mark is reached: stop until drain.
+    Full,
+}
+
+/// Plaintext bytes that may be queued before a write answers [`Written::Full`].
+pub const DEFAULT_HIGH_WATER_MARK: usize = 64 * 1024;

@@ -1,0 +1,711 @@
+//! The secure pair: a connection without a transport. Ciphertext is fed and taken (or pushed to a
+//! callback), plaintext written and read (or pushed). No sockets, no loop, no thread.
+//!
+//! Events are made after every borrow is gone, so a callback may call anything, also on its own pair:
+//! what would change the connection meanwhile is queued and carried out by the outermost call.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::scratch::{self, Plain};
+use super::settings::{check_host, Role, Settings, VerifyName};
+use super::{Connection, Event, Facts, Written, DEFAULT_HIGH_WATER_MARK};
+use crate::context::{Certificate, FrozenContext};
+use crate::error::{Error, Result};
+
+/// The two switches and the role of `tls.createSecurePair`.
+#[derive(Clone, Copy, Debug)]
+pub struct PairOptions {
+    pub is_server: bool,
+    pub request_cert: bool,
+    pub reject_unauthorized: bool,
+}
+
+/// What a pair tells. `error` comes at most once; `close` comes once and last.
+pub trait PairEvents {
+    fn encrypted(&self, bytes: &[u8]);
+    fn data(&self, bytes: &[u8]);
+    fn secure(&self);
+    fn drain(&self);
+    fn end(&self, clean: bool);
+    fn error(&self, error: &Error);
+    fn close(&self, had_error: bool);
+}
+
+/// Calls made from inside a callback, for the outermost call to carry out.
+enum Call {
+    Start,
+    Feed(Vec<u8>),
+    FeedEof,
+    Write(Vec<u8>),
+    End,
+}
+
+/// How the peer's direction ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum InputEnd {
+    Open,
+    /// To be told once all plaintext is read; the flag says whether it was orderly.
+    Pending(bool),
+    Told,
+}
+
+struct Core {
+    context: Arc<FrozenContext>,
+    settings: Settings,
+    connection: Option<Connection>,
+    /// Ciphertext that was taken in but not yet processed, from `stepped` on.
+    input: Vec<u8>,
+    stepped: usize,
+    eof: bool,
+    /// Ciphertext for the transport, from `taken` on.
+    out: Vec<u8>,
+    taken: usize,
+    /// Decrypted bytes that nobody read yet, from `read` on.
+    plain: Vec<u8>,
+    read: usize,
+    /// Written before the handshake was over.
+    early: Vec<u8>,
+    high_water_mark: usize,
+    needs_drain: bool,
+    /// `end` was called; close_notify follows what was written.
+    ending: bool,
+    input_end: InputEnd,
+    /// The error event is still to come.
+    error: Option<Box<Error>>,
+    had_error: bool,
+    /// Nothing more will happen; the close event was made or is being made.
+    closed: bool,
+}
+
+pub struct SecurePair {
+    core: RefCell<Core>,
+    events: RefCell<Option<Rc<dyn PairEvents>>>,
+    push_encrypted: Cell<bool>,
+    push_data: Cell<bool>,
+    /// An outermost call is at work.
+    busy: Cell<bool>,
+    calls: RefCell<VecDeque<Call>>,
+}
+
+impl SecurePair {
+    /// A pair that has not started. A server's context must have its certificate and key.
+    pub fn new(context: Arc<FrozenContext>, options: PairOptions) -> Result<SecurePair> {
+        let settings = if options.is_server {
+            if !context.has_identity() {
+                return Err(Error::state(
+                    "a server needs a certificate and a key: set both on the context",
+                ));
+            }
+            Settings::server(options.request_cert, options.reject_unauthorized)
+        } else {
+            Settings {
+                reject_unauthorized: options.reject_unauthorized,
+                ..Settings::client()
+            }
+        };
+        Ok(SecurePair {
+            core: RefCell::new(Core {
+                context,
+                settings,
+                connection: None,
+                input: Vec::new(),
+                stepped: 0,
+                eof: false,
+                out: Vec::new(),
+                taken: 0,
+                plain: Vec::new(),
+                read: 0,
+                early: Vec::new(),
+                high_water_mark: DEFAULT_HIGH_WATER_MARK,
+                needs_drain: false,
+                ending: false,
+                input_end: InputEnd::Open,
+                error: None,
+                had_error: false,
+                closed: false,
+            }),
+            events: RefCell::new(None),
+            push_encrypted: Cell::new(false),
+            push_data: Cell::new(false),
+            busy: Cell::new(false),
+            calls: RefCell::new(VecDeque::new()),
+        })
+    }
+
+    pub fn set_events(&self, events: Rc<dyn PairEvents>) {
+        *self.events.borrow_mut() = Some(events);
+    }
+
+    /// Is ciphertext handed to [`PairEvents::encrypted`], or kept for [`SecurePair::take`]?
+    pub fn set_push_encrypted(&self, on: bool) {
+        self.push_encrypted.set(on);
+    }
+
+    /// Is plaintext handed to [`PairEvents::data`], or kept for [`SecurePair::read`]?
+    pub fn set_push_data(&self, on: bool) {
+        self.push_data.set(on);
+    }
+
+    /// Client: the name to ask for and, unless a verify name is set, to verify.
+    pub fn set_servername(&self, name: &str) -> Result<()> {
+        check_host(name)?;
+        let mut core = self.unstarted_client("server name")?;
+        core.settings.servername = Some(name.to_owned());
+        Ok(())
+    }
+
+    /// Client: the name to verify; `None` checks the chain only.
+    pub fn set_verify_name(&self, name: Option<&str>) -> Result<()> {
+        let verify_name = match name {
+            Some(name) => {
+                check_host(name)?;
+                VerifyName::Name(name.to_owned())
+            }
+            None => VerifyName::ChainOnly,
+        };
+        self.unstarted_client("verify name")?.settings.verify_name = verify_name;
+        Ok(())
+    }
+
+    /// Client: a session from [`SecurePair::session`] to resume.
+    pub fn set_session(&self, session: &[u8]) -> Result<()> {
+        super::connection::parse_session(session)?;
+        self.unstarted_client("session")?.settings.session = Some(session.to_owned());
+        Ok(())
+    }
+
+    fn unstarted_client(&self, what: &str) -> Result<std::cell::RefMut<'_, Core>> {
+        let core = self.core.borrow_mut();
+        if core.settings.role == Role::Server {
+            return Err(Error::state(format!("a server has no {what} to set")));
+        }
+        if core.connection.is_some() || core.closed {
+            return Err(Error::state(format!(
+                "the {what} must be set before the pair starts"
+            )));
+        }
+        Ok(core)
+    }
+
+    /// Bytes of queued data at which `write` answers `Full` and, in pull mode, `feed` stops taking.
+    pub fn set_high_water_mark(&self, bytes: usize) {
+        self.core.borrow_mut().high_water_mark = bytes;
+    }
+
+    /// Starts the handshake; later calls do nothing. Implied by the first feed, take or write.
+    pub fn start(&self) -> Result<()> {
+        if self.busy.get() {
+            return self.later(Call::Start);
+        }
+        self.outermost(Core::start)
+    }
+
+    /// Takes ciphertext from the transport and answers how much of it. With `keep_rest` all of it
+    /// is taken; else the pair stops while unread plaintext is over the high-water mark.
+    pub fn feed(&self, data: &[u8], keep_rest: bool) -> Result<usize> {
+        if self.busy.get() {
+            return self.later(Call::Feed(data.to_owned())).map(|()| data.len());
+        }
+        self.open()?;
+        self.core.borrow_mut().start()?;
+        self.begin();
+        let mut rest = data;
+        self.pump(&mut rest);
+        if keep_rest && !rest.is_empty() {
+            self.core.borrow_mut().keep_input(rest);
+            rest = &[];
+        }
+        let consumed = data.len() - rest.len();
+        self.settle().map(|()| consumed)
+    }
+
+    /// The transport has ended.
+    pub fn feed_eof(&self) -> Result<()> {
+        if self.busy.get() {
+            return self.later(Call::FeedEof);
+        }
+        self.outermost(|core| {
+            core.start()?;
+            core.eof = true;
+            Ok(())
+        })
+    }
+
+    /// Moves ciphertext for the transport into `buffer`.
+    pub fn take(&self, buffer: &mut [u8]) -> Result<usize> {
+        if !self.busy.get() && self.core.borrow().is_unstarted() {
+            self.outermost(Core::start)?;
+        }
+        let (count, drained) = {
+            let mut core = self.core.borrow_mut();
+            let count = core.take(buffer);
+            (count, core.needs_drain && core.queued() == 0)
+        };
+        if drained && !self.busy.get() {
+            self.begin();
+            self.settle()?;
+        }
+        Ok(count)
+    }
+
+    /// Moves decrypted bytes into `buffer`.
+    pub fn read(&self, buffer: &mut [u8]) -> Result<usize> {
+        let count = self.core.borrow_mut().read(buffer);
+        if count > 0 && !self.busy.get() && self.core.borrow().waits_for_reader() {
+            self.begin();
+            // The failure of bytes that came later is the error event's; these bytes are good.
+            let _ = self.settle();
+        }
+        Ok(count)
+    }
+
+    /// Queues or encrypts plaintext; never refuses for size.
+    pub fn write(&self, data: &[u8]) -> Result<Written> {
+        {
+            let core = self.core.borrow();
+            if core.closed {
+                return Err(Error::state("the pair has ended: nothing can be written"));
+            }
+            if core.ending {
+                return Err(Error::state("write after end: the writing side is closed"));
+            }
+        }
+        if data.is_empty() {
+            return Ok(Written::Ok);
+        }
+        if self.busy.get() {
+            let mut calls = self.calls.borrow_mut();
+            if calls.iter().any(|call| matches!(call, Call::End)) {
+                return Err(Error::state("write after end: the writing side is closed"));
+            }
+            // Writes in a row become full records.
+            match calls.back_mut() {
+                Some(Call::Write(bytes)) => bytes.extend_from_slice(data),
+                _ => calls.push_back(Call::Write(data.to_owned())),
+            }
+            let waiting: usize = calls
+                .iter()
+                .map(|call| match call {
+                    Call::Write(bytes) => bytes.len(),
+                    _ => 0,
+                })
+                .sum();
+            let mut core = self.core.borrow_mut();
+            let full = core.queued() + waiting >= core.high_water_mark;
+            core.needs_drain |= full;
+            return Ok(if full { Written::Full } else { Written::Ok });
+        }
+        self.outermost(|core| {
+            core.start()?;
+            core.write(data)
+        })?;
+        let core = self.core.borrow();
+        Ok(if core.needs_drain {
+            Written::Full
+        } else {
+            Written::Ok
+        })
+    }
+
+    /// Sends close_notify after everything that was written.
+    pub fn end(&self) -> Result<()> {
+        if self.core.borrow().ending {
+            return Ok(());
+        }
+        if self.busy.get() {
+            return self.later(Call::End);
+        }
+        self.outermost(|core| {
+            core.start()?;
+            core.ending = true;
+            core.close_when_written();
+            Ok(())
+        })
+    }
+
+    /// Ends the pair without a word to the peer; only the close event follows.
+    pub fn destroy(&self) -> Result<()> {
+        {
+            let mut core = self.core.borrow_mut();
+            if core.closed {
+                return Ok(());
+            }
+            core.closed = true;
+            core.error = None;
+            core.drop_input();
+        }
+        self.calls.borrow_mut().clear();
+        if !self.busy.get() {
+            self.begin();
+            self.settle()?;
+        }
+        Ok(())
+    }
+
+    /// What is known; nothing before the handshake is over.
+    pub fn with_facts<R>(&self, f: impl FnOnce(Option<&Facts>) -> R) -> R {
+        let core = self.core.borrow();
+        f(core.connection.as_ref().and_then(Connection::facts))
+    }
+
+    pub fn peer_certificate(&self) -> Result<Option<Certificate>> {
+        match &self.core.borrow().connection {
+            Some(connection) => connection.peer_certificate(),
+            None => Ok(None),
+        }
+    }
+
+    /// The session for a later resumption, if there is one by now.
+    pub fn session(&self) -> Option<Vec<u8>> {
+        self.core.borrow().connection.as_ref()?.session()
+    }
+
+    fn open(&self) -> Result<()> {
+        if self.core.borrow().closed {
+            return Err(Error::state("the pair has ended"));
+        }
+        Ok(())
+    }
+
+    fn later(&self, call: Call) -> Result<()> {
+        self.open()?;
+        self.calls.borrow_mut().push_back(call);
+        Ok(())
+    }
+
+    fn outermost(&self, call: impl FnOnce(&mut Core) -> Result<()>) -> Result<()> {
+        self.open()?;
+        call(&mut self.core.borrow_mut())?;
+        self.begin();
+        self.settle()
+    }
+
+    fn begin(&self) {
+        self.busy.set(true);
+        let mut core = self.core.borrow_mut();
+        if core.out.capacity() == 0 {
+            core.out = scratch::take_out();
+        }
+    }
+
+    /// Carries out what callbacks asked for and tells all events, until nothing is left to do.
+    /// Answers with the error that ended the connection during this call, if one did.
+    fn settle(&self) -> Result<()> {
+        let mut failed = None;
+        loop {
+            self.pump(&mut &[][..]);
+            self.push_out();
+            let call = self.calls.borrow_mut().pop_front();
+            if let Some(call) = call {
+                self.carry_out(call);
+                continue;
+            }
+            if !self.tell_end(&mut failed) {
+                break;
+            }
+        }
+        let mut core = self.core.borrow_mut();
+        if core.out.is_empty() {
+            scratch::give_out(std::mem::take(&mut core.out));
+        }
+        drop(core);
+        self.busy.set(false);
+        failed.map_or(Ok(()), Err)
+    }
+
+    fn carry_out(&self, call: Call) {
+        let mut core = self.core.borrow_mut();
+        if core.closed {
+            return;
+        }
+        let done = match call {
+            Call::Start => core.start(),
+            Call::Feed(bytes) => core.start().map(|()| core.keep_input(&bytes)),
+            Call::FeedEof => core.start().map(|()| core.eof = true),
+            Call::Write(bytes) => core.start().and_then(|()| core.write(&bytes)),
+            Call::End => core.start().map(|()| {
+                core.ending = true;
+                core.close_when_written();
+            }),
+        };
+        if let Err(error) = done {
+            core.fail(error);
+        }
+    }
+
+    /// Steps the connection through the input that waits and then through `fresh`, telling events
+    /// as they come. `fresh` is looked at only when nothing older waits.
+    fn pump(&self, fresh: &mut &[u8]) {
+        let mut plain = Plain::borrow();
+        loop {
+            self.push_unread();
+            let event = {
+                let mut core = self.core.borrow_mut();
+                if core.closed || core.error.is_some() {
+                    break;
+                }
+                if !self.push_data.get() && core.unread() >= core.high_water_mark.max(1) {
+                    break;
+                }
+                core.step(fresh, plain.bytes())
+            };
+            match event {
+                Event::NeedInput | Event::Suspended => {
+                    if self.core.borrow().input.is_empty() && fresh.is_empty() {
+                        break;
+                    }
+                }
+                Event::Secure => {
+                    self.core.borrow_mut().flush_early();
+                    self.tell(|events| events.secure());
+                }
+                Event::Data(count) => {
+                    let bytes = &plain.bytes()[..count];
+                    if self.push_data.get() {
+                        self.tell(|events| events.data(bytes));
+                    } else {
+                        self.core.borrow_mut().plain.extend_from_slice(bytes);
+                    }
+                }
+                Event::Closed => self.core.borrow_mut().input_end = InputEnd::Pending(true),
+                Event::Failed(error) => self.core.borrow_mut().fail(error),
+            }
+        }
+        let mut core = self.core.borrow_mut();
+        if core.eof && core.input.is_empty() && fresh.is_empty() {
+            core.end_of_input();
+        }
+    }
+
+    /// Bytes that were kept before a data callback was there.
+    fn push_unread(&self) {
+        if !self.push_data.get() || self.core.borrow().unread() == 0 {
+            return;
+        }
+        let (plain, read) = {
+            let mut core = self.core.borrow_mut();
+            let read = std::mem::take(&mut core.read);
+            (std::mem::take(&mut core.plain), read)
+        };
+        self.tell(|events| events.data(&plain[read..]));
+    }
+
+    fn push_out(&self) {
+        if !self.push_encrypted.get() {
+            return;
+        }
+        let (out, taken) = {
+            let mut core = self.core.borrow_mut();
+            if core.out.len() == core.taken {
+                return;
+            }
+            let taken = std::mem::take(&mut core.taken);
+            (std::mem::take(&mut core.out), taken)
+        };
+        self.tell(|events| events.encrypted(&out[taken..]));
+        let mut core = self.core.borrow_mut();
+        if core.out.capacity() == 0 {
+            core.out = out;
+            core.out.clear();
+        }
+    }
+
+    /// Drain, end, error and close, in this order, as they fall due. False when there was none.
+    fn tell_end(&self, failed: &mut Option<Box<Error>>) -> bool {
+        let mut core = self.core.borrow_mut();
+        if core.needs_drain && core.queued() == 0 && !core.closed && core.error.is_none() {
+            core.needs_drain = false;
+            drop(core);
+            self.tell(|events| events.drain());
+            return true;
+        }
+        if let (InputEnd::Pending(clean), 0, false) = (core.input_end, core.unread(), core.closed) {
+            core.input_end = InputEnd::Told;
+            drop(core);
+            self.tell(|events| events.end(clean));
+            return true;
+        }
+        if let Some(error) = core.error.take() {
+            core.had_error = true;
+            core.closed = true;
+            drop(core);
+            self.tell(|events| events.error(&error));
+            *failed = Some(error);
+            return true;
+        }
+        core.close_if_over();
+        let had_error = core.had_error;
+        if !core.closed {
+            return false;
+        }
+        drop(core);
+        // Taking the events out makes close the last one, and told once.
+        let events = self.events.borrow_mut().take();
+        match events {
+            Some(events) => {
+                events.close(had_error);
+                true
+            }
+            None => false,
+        }
+    }
+
+    fn tell(&self, event: impl FnOnce(&dyn PairEvents)) {
+        let events = self.events.borrow().clone();
+        if let Some(events) = events {
+            event(&*events);
+        }
+    }
+}
+
+impl Core {
+    fn start(&mut self) -> Result<()> {
+        if self.connection.is_none() {
+            self.connection = Some(Connection::new(&self.context, self.settings.clone())?);
+            self.settings.session = None;
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, fresh: &mut &[u8], plain: &mut [u8]) -> Event {
+        let Some(connection) = &mut self.connection else {
+            return Event::NeedInput;
+        };
+        if self.input.is_empty() {
+            return connection.step(fresh, &mut self.out, plain);
+        }
+        let mut waiting = &self.input[self.stepped..];
+        let event = connection.step(&mut waiting, &mut self.out, plain);
+        self.stepped = self.input.len() - waiting.len();
+        if waiting.is_empty() {
+            self.drop_input();
+        }
+        event
+    }
+
+    fn keep_input(&mut self, bytes: &[u8]) {
+        if !self.closed && self.error.is_none() {
+            self.input.extend_from_slice(bytes);
+        }
+    }
+
+    fn drop_input(&mut self) {
+        self.input = Vec::new();
+        self.stepped = 0;
+    }
+
+    fn is_unstarted(&self) -> bool {
+        self.connection.is_none() && !self.closed
+    }
+
+    /// Is there something that reading plaintext may set going again?
+    fn waits_for_reader(&self) -> bool {
+        let end = matches!(self.input_end, InputEnd::Pending(_)) || self.eof;
+        !self.closed && (end || !self.input.is_empty())
+    }
+
+    fn unread(&self) -> usize {
+        self.plain.len() - self.read
+    }
+
+    fn queued(&self) -> usize {
+        self.early.len() + self.out.len() - self.taken
+    }
+
+    fn write(&mut self, data: &[u8]) -> Result<()> {
+        let connection = self.connection.as_mut();
+        let done = match connection {
+            Some(connection) if connection.is_writable() && self.early.is_empty() => {
+                match connection.write(data, &mut self.out) {
+                    Ok(done) => done,
+                    Err(error) => {
+                        self.fail(error);
+                        return Ok(());
+                    }
+                }
+            }
+            _ => 0,
+        };
+        self.early.extend_from_slice(&data[done..]);
+        if self.queued() >= self.high_water_mark {
+            self.needs_drain = true;
+        }
+        Ok(())
+    }
+
+    fn flush_early(&mut self) {
+        let Some(connection) = &mut self.connection else {
+            return;
+        };
+        if !self.early.is_empty() && connection.is_writable() {
+            let early = std::mem::take(&mut self.early);
+            match connection.write(&early, &mut self.out) {
+                Ok(done) => self.early.extend_from_slice(&early[done..]),
+                Err(error) => return self.fail(error),
+            }
+        }
+        self.close_when_written();
+    }
+
+    fn close_when_written(&mut self) {
+        if let Some(connection) = &mut self.connection {
+            if self.ending && self.early.is_empty() {
+                connection.close(&mut self.out);
+            }
+        }
+    }
+
+    fn end_of_input(&mut self) {
+        if self.closed || self.error.is_some() || self.input_end != InputEnd::Open {
+            return;
+        }
+        match self.connection.as_mut().map(Connection::end_of_input) {
+            Some(Ok(clean)) => self.input_end = InputEnd::Pending(clean),
+            Some(Err(error)) => self.fail(error),
+            None => {}
+        }
+    }
+
+    fn fail(&mut self, error: Box<Error>) {
+        if !self.closed && self.error.is_none() {
+            self.error = Some(error);
+            self.drop_input();
+        }
+    }
+
+    /// Both directions have ended, or the transport is gone.
+    fn close_if_over(&mut self) {
+        let ours = self.connection.as_ref().is_some_and(Connection::close_sent);
+        if self.input_end == InputEnd::Told && (ours || self.eof) {
+            self.closed = true;
+        }
+    }
+
+    fn take(&mut self, buffer: &mut [u8]) -> usize {
+        let count = move_bytes(&mut self.out, &mut self.taken, buffer);
+        if self.out.is_empty() {
+            scratch::give_out(std::mem::take(&mut self.out));
+        }
+        count
+    }
+
+    fn read(&mut self, buffer: &mut [u8]) -> usize {
+        move_bytes(&mut self.plain, &mut self.read, buffer)
+    }
+}
+
+/// Moves what fits from `bytes`, of which `done` are gone already; all gone, it is emptied.
+fn move_bytes(bytes: &mut Vec<u8>, done: &mut usize, buffer: &mut [u8]) -> usize {
+    let rest = &bytes[*done..];
+    let count = rest.len().min(buffer.len());
+    buffer[..count].copy_from_slice(&rest[..count]);
+    *done += count;
+    if *done == bytes.len() {
+        bytes.clear();
+        *done = 0;
+    }
+    count
+}

@@ -1,0 +1,281 @@
+//! How a client gets its connection: look the host up off the loop's thread, then try its addresses
+//! in turn with a head start each, and take the first that answers (RFC 8305).
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mio::net::TcpStream;
+use mio::{Interest, Token};
+use socket2::{SockRef, TcpKeepalive};
+
+use super::event_loop::{Entry, Loop};
+use super::resolver;
+use super::stream::{Io, Stream};
+use super::timers::{Timer, TimerId};
+use crate::context::FrozenContext;
+use crate::engine::{bare_address, check_host, Connection, Settings, VerifyName};
+use crate::error::{Error, Result, Status};
+
+/// The head start of one address before the next is tried as well (RFC 8305, 8).
+const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
+
+pub struct ConnectOptions {
+    pub context: Arc<FrozenContext>,
+    /// Asked for and, by default, verified; `None`: the host.
+    pub servername: Option<String>,
+    pub verify_name: VerifyName,
+    pub reject_unauthorized: bool,
+}
+
+/// A stream's way to its socket.
+pub struct Connecting {
+    host: String,
+    port: u16,
+    addresses: VecDeque<SocketAddr>,
+    attempts: Vec<(Token, SocketAddr, TcpStream)>,
+    last_failure: Option<(SocketAddr, io::Error)>,
+    timer: Option<TimerId>,
+}
+
+impl Connecting {
+    /// Closes all attempts.
+    pub fn give_up(&mut self, event_loop: &Loop) {
+        event_loop.cancel(self.timer.take());
+        for (token, _, socket) in self.attempts.drain(..) {
+            event_loop.remove(token);
+            drop(socket);
+        }
+    }
+}
+
+/// Connects to `host` (`None`: `localhost`) and `port`; what comes of it comes as events.
+pub fn connect(
+    event_loop: &Rc<Loop>,
+    port: u16,
+    host: Option<&str>,
+    options: ConnectOptions,
+) -> Result<Rc<Stream>> {
+    let host = host.unwrap_or("localhost");
+    check_host(host)?;
+    let settings = Settings {
+        servername: Some(options.servername.unwrap_or_else(|| host.to_owned())),
+        verify_name: options.verify_name,
+        reject_unauthorized: options.reject_unauthorized,
+        ..Settings::client()
+    };
+    let mut io = Io::new(Connection::new(&options.context, settings)?);
+    let address = bare_address(host).map(|address| SocketAddr::new(address, port));
+    io.connecting = Some(Box::new(Connecting {
+        host: host.to_owned(),
+        port,
+        addresses: address.into_iter().collect(),
+        attempts: Vec::new(),
+        last_failure: None,
+        timer: None,
+    }));
+    let mut made = None;
+    let token = event_loop.insert(|token| {
+        let stream = Stream::new(event_loop, token, None, io);
+        made = Some(Rc::clone(&stream));
+        Entry::Attempt(stream)
+    });
+    let Some(stream) = made else {
+        return Err(Error::new(
+            Status::Internal,
+            "ERR_INTERNAL",
+            "the loop made no entry for the stream",
+        ));
+    };
+    if address.is_some() {
+        event_loop.to_serve(Entry::Attempt(Rc::clone(&stream)));
+    } else {
+        let asked = resolver::resolve(host.to_owned(), port, token, event_loop.remote());
+        if let Err(error) = asked {
+            stream.destroy();
+            return Err(error);
+        }
+    }
+    Ok(stream)
+}
+
+impl Stream {
+    /// The look-up's answer.
+    pub(super) fn resolved(self: &Rc<Self>, answer: io::Result<Vec<SocketAddr>>) {
+        let failure = {
+            let mut io = self.io.borrow_mut();
+            let Some(connecting) = io.connecting.as_mut() else {
+                return;
+            };
+            match answer {
+                Ok(addresses) if !addresses.is_empty() => {
+                    connecting.addresses = resolver::interleave(addresses);
+                    None
+                }
+                other => Some(not_found(&connecting.host, other.err().as_ref())),
+            }
+        };
+        match failure {
+            None => self.next_attempt(),
+            Some(error) => self.fail(error),
+        }
+    }
+
+    /// Tries the next address; with none left and no attempt under way, the connection has failed.
+    pub(super) fn next_attempt(self: &Rc<Self>) {
+        let failure = {
+            let mut io = self.io.borrow_mut();
+            let Some(connecting) = io.connecting.as_mut() else {
+                return;
+            };
+            self.event_loop.cancel(connecting.timer.take());
+            self.try_addresses(connecting)
+        };
+        if let Some(error) = failure {
+            self.fail(error);
+        }
+    }
+
+    fn try_addresses(self: &Rc<Self>, connecting: &mut Connecting) -> Option<Box<Error>> {
+        while let Some(address) = connecting.addresses.pop_front() {
+            match self.attempt(address) {
+                Ok((token, socket)) => {
+                    connecting.attempts.push((token, address, socket));
+                    if !connecting.addresses.is_empty() {
+                        connecting.timer = self
+                            .event_loop
+                            .arm(ATTEMPT_DELAY, Timer::NextAttempt(Rc::clone(self)));
+                    }
+                    return None;
+                }
+                Err(cause) => connecting.last_failure = Some((address, cause)),
+            }
+        }
+        if !connecting.attempts.is_empty() {
+            return None;
+        }
+        let (address, cause) = connecting.last_failure.take()?;
+        Some(Error::system(
+            Status::Connect,
+            format!(
+                "cannot connect to {} port {} ({address})",
+                connecting.host, connecting.port
+            ),
+            &cause,
+        ))
+    }
+
+    fn attempt(self: &Rc<Self>, address: SocketAddr) -> io::Result<(Token, TcpStream)> {
+        let mut socket = TcpStream::connect(address)?;
+        let event_loop = &self.event_loop;
+        let token = event_loop.insert(|_| Entry::Attempt(Rc::clone(self)));
+        let registered = event_loop
+            .registry()
+            .register(&mut socket, token, Interest::WRITABLE);
+        if let Err(cause) = registered {
+            event_loop.remove(token);
+            return Err(cause);
+        }
+        Ok((token, socket))
+    }
+
+    /// An attempt's socket is writable: connected, or failed.
+    pub(super) fn attempt_ready(self: &Rc<Self>, token: Token) {
+        let connected = {
+            let mut io = self.io.borrow_mut();
+            let Some(connecting) = io.connecting.as_mut() else {
+                return;
+            };
+            let Some(index) = connecting
+                .attempts
+                .iter()
+                .position(|(theirs, _, _)| *theirs == token)
+            else {
+                return;
+            };
+            match state_of(&connecting.attempts[index].2) {
+                Ok(false) => return,
+                Ok(true) => {
+                    let (_, address, socket) = connecting.attempts.swap_remove(index);
+                    Some((address, socket))
+                }
+                Err(cause) => {
+                    let (_, address, _) = connecting.attempts.swap_remove(index);
+                    connecting.last_failure = Some((address, cause));
+                    None
+                }
+            }
+        };
+        self.event_loop.remove(token);
+        match connected {
+            Some((address, socket)) => self.connected(address, socket),
+            None => self.next_attempt(),
+        }
+    }
+
+    fn connected(self: &Rc<Self>, address: SocketAddr, mut socket: TcpStream) {
+        let moved = {
+            let mut io = self.io.borrow_mut();
+            if let Some(mut connecting) = io.connecting.take() {
+                connecting.give_up(&self.event_loop);
+            }
+            let _ = socket.set_nodelay(io.no_delay);
+            if io.keep_alive.is_some() {
+                let _ = apply_keep_alive(&socket, io.keep_alive);
+            }
+            let moved =
+                self.event_loop
+                    .registry()
+                    .reregister(&mut socket, self.token, Interest::READABLE);
+            io.remote_address = Some(address);
+            io.socket = Some(socket);
+            moved
+        };
+        self.event_loop
+            .replace(self.token, Entry::Stream(Rc::clone(self)));
+        match moved {
+            Ok(()) => self.start_handshake(),
+            Err(cause) => self.fail(Error::system(
+                Status::System,
+                "cannot watch the connection",
+                &cause,
+            )),
+        }
+    }
+}
+
+/// Connected? An error if it failed.
+fn state_of(socket: &TcpStream) -> io::Result<bool> {
+    if let Some(cause) = socket.take_error()? {
+        return Err(cause);
+    }
+    match socket.peer_addr() {
+        Ok(_) => Ok(true),
+        Err(cause) if cause.kind() == io::ErrorKind::NotConnected => Ok(false),
+        Err(cause) => Err(cause),
+    }
+}
+
+/// A host without addresses, by Node's name.
+pub(super) fn not_found(host: &str, cause: Option<&io::Error>) -> Box<Error> {
+    let why = cause.map_or_else(|| "it has no address".into(), ToString::to_string);
+    Error::new(
+        Status::Resolve,
+        "ENOTFOUND",
+        format!("the host name {host} was not found: {why}"),
+    )
+}
+
+pub(super) fn apply_keep_alive(socket: &TcpStream, first_probe: Option<Duration>) -> Result<()> {
+    let socket = SockRef::from(socket);
+    let done = match first_probe {
+        // Zero leaves the system's own time.
+        Some(Duration::ZERO) => socket.set_keepalive(true),
+        Some(time) => socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(time)),
+        None => socket.set_keepalive(false),
+    };
+    done.map_err(|cause| Error::system(Status::System, "cannot set SO_KEEPALIVE", &cause))
+}

@@ -1,0 +1,50 @@
+//! Sockets: the loop and what hangs on it. One thread at a time; events go up through the traits
+//! below, always with no borrow held, so that whoever is told may call anything.
+
+mod buffers;
+mod connect;
+mod event_loop;
+mod pipe;
+mod remote;
+mod resolver;
+mod server;
+mod stream;
+mod timers;
+mod transfer;
+mod write_queue;
+
+use std::rc::Rc;
+
+use crate::error::Error;
+
+pub use buffers::DEFAULT_SLAB_BUFFER_SIZE;
+pub use connect::{connect, ConnectOptions};
+pub use event_loop::Loop;
+pub use remote::Remote;
+pub use server::{Server, DEFAULT_HANDSHAKE_TIMEOUT};
+pub use stream::Stream;
+
+/// What a stream tells. `error` comes at most once; `close` comes once and last.
+pub trait StreamEvents {
+    fn secure_connect(&self);
+    fn data(&self, bytes: &[u8]);
+    /// The peer has ended; not `clean` means without a close_notify.
+    fn end(&self, clean: bool);
+    fn drain(&self);
+    fn timeout(&self);
+    fn error(&self, error: &Error);
+    fn close(&self, had_error: bool);
+}
+
+/// What a server tells.
+pub trait ServerEvents {
+    /// A connection was accepted, its handshake is to come: gives the one to tell its events to.
+    fn accepted(&self, stream: &Rc<Stream>) -> Rc<dyn StreamEvents>;
+    fn listening(&self);
+    fn secure_connection(&self, stream: &Rc<Stream>);
+    /// A connection failed before it was secure; it is destroyed right after.
+    fn client_error(&self, error: &Error, stream: &Rc<Stream>);
+    /// Accepting failed; the server goes on trying.
+    fn error(&self, error: &Error);
+    fn close(&self);
+}

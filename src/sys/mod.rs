@@ -1,0 +1,14 @@
+//! The OpenSSL and operating-system calls that no crate wraps safely, each made safe here. The one
+//! place that knows which OpenSSL it is.
+#![allow(unsafe_code)]
+
+pub mod bio;
+pub mod check_name;
+pub mod errno;
+pub mod error_queue;
+pub mod openssl_ffi;
+pub mod session;
+pub mod timerfd;
+pub mod tls;
+pub mod verify;
+pub mod verify_code;

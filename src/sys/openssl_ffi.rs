@@ -1,0 +1,29 @@
+//! Declarations that openssl-sys lacks. All of them are exported by OpenSSL 3.0 to 4.x.
+
+use libc::{c_char, c_int, c_long, c_ulong, c_void, size_t};
+use openssl_sys::{BIO, BIO_METHOD, SSL, SSL_CTX, X509, X509_STORE, X509_STORE_CTX};
+
+pub type VerifyCallback = unsafe extern "C" fn(c_int, *mut X509_STORE_CTX) -> c_int;
+pub type CertVerifyCallback = unsafe extern "C" fn(*mut X509_STORE_CTX, *mut c_void) -> c_int;
+pub type BioReadEx = unsafe extern "C" fn(*mut BIO, *mut c_char, size_t, *mut size_t) -> c_int;
+pub type BioWriteEx = unsafe extern "C" fn(*mut BIO, *const c_char, size_t, *mut size_t) -> c_int;
+
+extern "C" {
+    pub fn BIO_get_new_index() -> c_int;
+    pub fn BIO_meth_set_read_ex(method: *mut BIO_METHOD, read: BioReadEx) -> c_int;
+    pub fn BIO_meth_set_write_ex(method: *mut BIO_METHOD, write: BioWriteEx) -> c_int;
+
+    pub fn ERR_peek_error() -> c_ulong;
+    pub fn ERR_error_string_n(code: c_ulong, buffer: *mut c_char, length: size_t);
+
+    pub fn SSL_free_buffers(ssl: *mut SSL) -> c_int;
+    pub fn SSL_CTX_set_cert_verify_callback(
+        context: *mut SSL_CTX,
+        callback: Option<CertVerifyCallback>,
+        argument: *mut c_void,
+    );
+    pub fn SSL_set_verify_result(ssl: *mut SSL, result: c_long);
+    pub fn X509_STORE_CTX_set_verify_cb(context: *mut X509_STORE_CTX, callback: VerifyCallback);
+    pub fn X509_STORE_CTX_get0_cert(context: *const X509_STORE_CTX) -> *mut X509;
+    pub fn X509_STORE_up_ref(store: *mut X509_STORE) -> c_int;
+}

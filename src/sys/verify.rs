@@ -1,0 +1,238 @@
+//! Verification of the peer's certificate inside the handshake. OpenSSL's chain building runs to its
+//! end and the *last* error decides, which gives the same codes as Node; then the identity check of
+//! the connection runs; then the handshake goes on or is refused with the fitting alert.
+
+use std::sync::{Mutex, OnceLock};
+
+use foreign_types::ForeignTypeRef;
+use libc::{c_int, c_void};
+use openssl::ex_data::Index;
+use openssl::ssl::{Ssl, SslContextBuilder, SslRef};
+use openssl::x509::X509Ref;
+
+use super::openssl_ffi;
+use super::verify_code;
+use crate::error::{Error, Status, VerifyFailure};
+
+/// Decides whether a certificate whose chain is good belongs to the peer that was meant.
+pub type IdentityCheck = Box<dyn Fn(&X509Ref) -> Result<(), Box<Error>> + Send + Sync>;
+
+/// How one connection judges its peer, and what came of it.
+pub struct PeerCheck {
+    /// Refuse the handshake when the certificate is not accepted; else only remember why.
+    reject: bool,
+    identity: Option<IdentityCheck>,
+    failure: Mutex<Option<Box<Error>>>,
+}
+
+impl PeerCheck {
+    pub fn new(reject: bool, identity: Option<IdentityCheck>) -> PeerCheck {
+        PeerCheck {
+            reject,
+            identity,
+            failure: Mutex::new(None),
+        }
+    }
+
+    /// Runs the identity check again: a resumed session skips the handshake's own verification.
+    pub fn check_identity(&self, leaf: &X509Ref) -> Result<(), Box<Error>> {
+        self.identity.as_ref().map_or(Ok(()), |check| check(leaf))
+    }
+
+    pub fn rejects(&self) -> bool {
+        self.reject
+    }
+
+    fn remember(&self, error: Option<Box<Error>>) {
+        *self.failure.lock().unwrap_or_else(|e| e.into_inner()) = error;
+    }
+
+    /// Why the certificate was not accepted; `None` if it was, or if none was looked at.
+    pub fn failure(&self) -> Option<Box<Error>> {
+        self.failure
+            .lock()
+            .unwrap_or_else(|e| e.into_inner())
+            .clone()
+    }
+}
+
+fn index() -> Option<Index<Ssl, PeerCheck>> {
+    static INDEX: OnceLock<Option<Index<Ssl, PeerCheck>>> = OnceLock::new();
+    *INDEX.get_or_init(|| Ssl::new_ex_index::<PeerCheck>().ok())
+}
+
+/// Gives a connection its judge. Without one, whatever the peer shows is refused.
+pub fn attach(ssl: &mut SslRef, check: PeerCheck) -> Result<(), Box<Error>> {
+    let index = index().ok_or_else(|| {
+        super::error_queue::take_error(Status::NoMemory, "cannot prepare verification")
+    })?;
+    ssl.set_ex_data(index, check);
+    Ok(())
+}
+
+/// The judge of this connection.
+pub fn attached(ssl: &SslRef) -> Option<&PeerCheck> {
+    ssl.ex_data(index()?)
+}
+
+/// Makes all connections of a context verify through [`PeerCheck`].
+pub fn install(builder: &mut SslContextBuilder) {
+    // SAFETY: a live SSL_CTX; the callback needs no argument.
+    unsafe {
+        openssl_ffi::SSL_CTX_set_cert_verify_callback(
+            builder.as_ptr(),
+            Some(verify),
+            std::ptr::null_mut(),
+        );
+    }
+}
+
+/// The error for a certificate that chain building refused.
+pub fn chain_error(failure: VerifyFailure) -> Box<Error> {
+    let text = verify_code::text(failure.result);
+    let subject = failure.subject.replace('\n', ", ");
+    let hint = match failure.result {
+        10 => "; the certificate must be renewed, or this machine's clock is wrong",
+        9 => "; the certificate is for later, or this machine's clock is wrong",
+        18 => "; to trust it, add it with tls_context_add_ca",
+        2 | 19..=21 => {
+            "; add the issuing CA with tls_context_add_ca, or have the peer send the whole chain"
+        }
+        23 => "; its issuer has withdrawn it",
+        _ => "",
+    };
+    let mut error = Error::new(
+        Status::Verify,
+        verify_code::name(failure.result),
+        if subject.is_empty() {
+            format!("{text}{hint}")
+        } else {
+            format!("{text} ({subject}){hint}")
+        },
+    );
+    error.verify = Some(failure);
+    error
+}
+
+/// The connection that a verification belongs to.
+///
+/// # Safety
+/// `context` is the one that OpenSSL gave to a callback during a handshake.
+unsafe fn connection<'a>(context: *mut openssl_sys::X509_STORE_CTX) -> Option<&'a SslRef> {
+    // SAFETY: the index is libssl's own; what it holds is NULL or the live SSL of this handshake.
+    unsafe {
+        let ssl = openssl_sys::X509_STORE_CTX_get_ex_data(
+            context,
+            openssl_sys::SSL_get_ex_data_X509_STORE_CTX_idx(),
+        );
+        (!ssl.is_null()).then(|| SslRef::from_ptr(ssl.cast()))
+    }
+}
+
+/// Called for each certificate: remembers the last failure and lets the building go on.
+unsafe extern "C" fn remember_and_go_on(
+    ok: c_int,
+    context: *mut openssl_sys::X509_STORE_CTX,
+) -> c_int {
+    if ok != 1 {
+        // SAFETY: OpenSSL calls us during a handshake with a live context; the certificate is
+        // NULL or borrowed from it.
+        let _ = std::panic::catch_unwind(|| unsafe {
+            let Some(check) = connection(context).and_then(attached) else {
+                return;
+            };
+            let certificate = openssl_sys::X509_STORE_CTX_get_current_cert(context);
+            let subject = if certificate.is_null() {
+                String::new()
+            } else {
+                subject_lines(X509Ref::from_ptr(certificate))
+            };
+            check.remember(Some(chain_error(VerifyFailure {
+                result: openssl_sys::X509_STORE_CTX_get_error(context),
+                depth: openssl_sys::X509_STORE_CTX_get_error_depth(context),
+                subject,
+            })));
+        });
+    }
+    1
+}
+
+/// Characters of one subject attribute that an error message shows.
+const SUBJECT_VALUE_SHOWN: usize = 256;
+
+/// One `CN=...` a line, control characters escaped: enough to recognise a certificate by.
+fn subject_lines(certificate: &X509Ref) -> String {
+    let mut lines = String::new();
+    for entry in certificate.subject_name().entries() {
+        if !lines.is_empty() {
+            lines.push('\n');
+        }
+        lines.push_str(entry.object().nid().short_name().unwrap_or("?"));
+        lines.push('=');
+        match entry.data().to_string() {
+            Ok(value) => {
+                for character in value.chars().take(SUBJECT_VALUE_SHOWN) {
+                    if character.is_control() {
+                        lines.extend(character.escape_default());
+                    } else {
+                        lines.push(character);
+                    }
+                }
+            }
+            Err(_) => lines.push('?'),
+        }
+    }
+    lines
+}
+
+unsafe extern "C" fn verify(
+    context: *mut openssl_sys::X509_STORE_CTX,
+    _argument: *mut c_void,
+) -> c_int {
+    // SAFETY: OpenSSL calls us during a handshake with a live context; a panic stops here and
+    // refuses the peer.
+    std::panic::catch_unwind(|| unsafe { verify_peer(context) }).unwrap_or(0)
+}
+
+/// # Safety
+/// `context` is the one that OpenSSL gave to the verification callback.
+unsafe fn verify_peer(context: *mut openssl_sys::X509_STORE_CTX) -> c_int {
+    const APPLICATION_VERIFICATION: c_int = 50;
+    // SAFETY: the caller's promise; the leaf is borrowed from the context.
+    unsafe {
+        let Some(check) = connection(context).and_then(attached) else {
+            openssl_sys::X509_STORE_CTX_set_error(context, APPLICATION_VERIFICATION);
+            return 0;
+        };
+        check.remember(None);
+        openssl_ffi::X509_STORE_CTX_set_verify_cb(context, remember_and_go_on);
+        let finished = openssl_sys::X509_verify_cert(context) == 1;
+        let result = openssl_sys::X509_STORE_CTX_get_error(context);
+        if !finished && result == verify_code::OK {
+            openssl_sys::X509_STORE_CTX_set_error(context, APPLICATION_VERIFICATION);
+        }
+        if !finished || result != verify_code::OK {
+            if check.failure().is_none() {
+                check.remember(Some(chain_error(VerifyFailure {
+                    result: openssl_sys::X509_STORE_CTX_get_error(context),
+                    depth: openssl_sys::X509_STORE_CTX_get_error_depth(context),
+                    subject: String::new(),
+                })));
+            }
+            // An internal failure is never let pass, whatever the policy.
+            return c_int::from(finished && !check.reject);
+        }
+        let leaf = openssl_ffi::X509_STORE_CTX_get0_cert(context);
+        if leaf.is_null() {
+            return 0;
+        }
+        match check.check_identity(X509Ref::from_ptr(leaf)) {
+            Ok(()) => 1,
+            Err(error) => {
+                openssl_sys::X509_STORE_CTX_set_error(context, verify_code::HOSTNAME_MISMATCH);
+                check.remember(Some(error));
+                c_int::from(!check.reject)
+            }
+        }
+    }
+}
