@@ -1,0 +1,64 @@
+"""Node's TLS API over OpenSSL: servers, clients, secure pairs, events.
+
+    import tlspair
+
+    with tlspair.Loop() as loop:
+        context = tlspair.Context()
+        context.set_identity_file("server-cert.pem", "server-key.pem")
+        server = tlspair.Server(loop, context)
+        server.on_secure_connection(lambda server, stream: stream.pipe(stream))
+        server.listen(8000, "127.0.0.1")
+        loop.run()
+
+`Loop`, `Server`, `connect` and `Stream` are sockets and events; `SecurePair` is TLS alone, for a
+transport of one's own. `Context` says who we are and whom we trust. Failures are `TLSError`, which
+is an `ssl.SSLError`. Times are in seconds, data is `bytes`.
+"""
+
+from __future__ import annotations
+
+from ._certificate import Certificate
+from ._connect import ConnectOptions, connect
+from ._context import Context
+from ._errors import OpenSSLEntry, TLSError
+from ._loop import Loop
+from ._pair import SecurePair
+from ._server import Server
+from ._stream import Stream
+from .lowlevel import constant, lib
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Certificate",
+    "ConnectOptions",
+    "Context",
+    "Loop",
+    "OpenSSLEntry",
+    "SecurePair",
+    "Server",
+    "Stream",
+    "TLSError",
+    "connect",
+    "constant",
+    "feature",
+    "openssl_version",
+    "version",
+]
+
+
+def version() -> str:
+    """Version of the shared library: `0.1.0`."""
+    return lib.tls_version().decode("ascii")
+
+
+def openssl_version() -> str:
+    """Version of the OpenSSL that the library uses."""
+    return lib.tls_openssl_version().decode("ascii")
+
+
+def feature(name: str) -> bool:
+    """Whether the library has a feature: `vendored`, `tls1.3`, ..."""
+    if "\0" in name:
+        raise ValueError("name has an embedded NUL")
+    return lib.tls_feature(name.encode("utf-8")) == 1

@@ -1,0 +1,228 @@
+"""From C's callbacks to Python's, with nothing freed too early and no exception lost.
+
+There is one C function for each kind of event, made once and never freed: so nothing that the
+library still calls can go away. A callback finds its object by a token that travels as the user
+data. Objects that live by their loop (server, stream, posted functions) are held here until the
+library runs their destroy callback; pairs are held weakly, because they only ever call back while
+one of their own methods runs.
+
+An exception cannot pass through C. It is kept, and raised again by the call during which it
+happened: `Loop.run`, `Loop.run_once`, `SecurePair.feed`, ...
+"""
+
+from __future__ import annotations
+
+import itertools
+import sys
+import threading
+import weakref
+from ctypes import string_at
+from types import SimpleNamespace
+from typing import Any, Callable, Dict, List, Optional, Tuple, TypeVar
+
+from ._errors import check, error_from
+from .lowlevel import TYPES, lib
+
+_Result = TypeVar("_Result")
+# A callback comes back with its own type, so that `@stream.on_data` leaves a function what it is.
+Callback = TypeVar("Callback", bound=Optional[Callable[..., object]])
+
+_tokens = itertools.count(1)
+_held: Dict[int, Any] = {}
+_weak: "weakref.WeakValueDictionary[int, Any]" = weakref.WeakValueDictionary()
+
+
+class _Frame:
+    """One call that may run callbacks."""
+
+    __slots__ = ("kept", "stop")
+
+    def __init__(self, stop: Optional[Callable[[], object]]) -> None:
+        self.kept: Optional[BaseException] = None
+        self.stop = stop
+
+
+class _Frames(threading.local):
+    def __init__(self) -> None:
+        self.stack: List[_Frame] = []
+
+
+_frames = _Frames()
+
+
+def running(call: Callable[..., _Result], *arguments: object, stop: Optional[Callable[[], object]] = None) -> _Result:
+    """Make a call that may run callbacks, and raise what they raised.
+
+    `stop` is called at once at the first exception, so that a call that would go on ends.
+    """
+    frame = _Frame(stop)
+    _frames.stack.append(frame)
+    try:
+        result = call(*arguments)
+    finally:
+        _frames.stack.pop()
+    if frame.kept is not None:
+        try:
+            raise frame.kept
+        finally:
+            frame.kept = None  # else exception, traceback and frame keep each other alive
+    return result
+
+
+def _keep(error: BaseException) -> None:
+    """Keep the first exception for the innermost call; report those that nobody can raise."""
+    frame = _frames.stack[-1] if _frames.stack else None
+    if frame is None or frame.kept is not None:
+        message = "Exception ignored in a tlspair callback"
+        arguments = SimpleNamespace(
+            exc_type=type(error), exc_value=error, exc_traceback=error.__traceback__, err_msg=message, object=None
+        )
+        sys.unraisablehook(arguments)
+        return
+    frame.kept = error
+    if frame.stop is not None:
+        frame.stop()
+
+
+def hold(target: object) -> int:
+    """Keep an object until `release` (or the destroy callback); its token comes back."""
+    token = next(_tokens)
+    _held[token] = target
+    return token
+
+
+def know(target: object) -> int:
+    """Make an object findable without keeping it; its token comes back."""
+    token = next(_tokens)
+    _weak[token] = target
+    return token
+
+
+def release(token: int) -> None:
+    """Let go of what `hold` took. Once more does no harm."""
+    _held.pop(token, None)
+
+
+def _destroy(token: int) -> None:
+    target = _held.pop(token, None)
+    if isinstance(target, Emitter):
+        target.closed = True
+        target._handlers.clear()
+
+
+def _post(_loop: int, token: int) -> None:
+    try:
+        function = _held.get(token)
+        if function is not None:
+            function()
+    except BaseException as error:
+        _keep(error)
+
+
+destroy_callback = TYPES["tls_destroy_callback"](_destroy)
+post_callback = TYPES["tls_post_callback"](_post)
+
+
+def _nothing(_target: Any) -> Tuple[Any, ...]:
+    return ()
+
+
+def _data(_target: Any, data: int, length: int) -> Tuple[Any, ...]:
+    return (string_at(data, length) if length else b"",)
+
+
+def _flag(_target: Any, value: int) -> Tuple[Any, ...]:
+    return (bool(value),)
+
+
+def _error(_target: Any, error: int) -> Tuple[Any, ...]:
+    return (error_from(error),)
+
+
+def _stream(server: Any, stream: int) -> Tuple[Any, ...]:
+    return (server._adopt(stream),)
+
+
+def _client_error(server: Any, error: int, stream: int) -> Tuple[Any, ...]:
+    return (error_from(error), server._adopt(stream))
+
+
+class _Event:
+    """One kind of event: its C function, and NULL of the same type to take it away."""
+
+    __slots__ = ("register", "function", "null")
+
+    def __init__(self, prefix: str, event: str, callback_type: str, convert: Callable[..., Tuple[Any, ...]]) -> None:
+        find = (_weak if prefix == "tls_secure_pair" else _held).get
+
+        def dispatch(_handle: int, *arguments: Any) -> None:
+            try:
+                target = find(arguments[-1])
+                handler = None if target is None else target._handlers.get(event)
+                if handler is not None:
+                    handler(target, *convert(target, *arguments[:-1]))
+            except BaseException as error:
+                _keep(error)
+
+        self.register = getattr(lib, f"{prefix}_on_{event}")
+        self.function = TYPES[callback_type](dispatch)
+        self.null = TYPES[callback_type]()
+
+
+def _events(prefix: str, **kinds: Any) -> Dict[str, _Event]:
+    return {event: _Event(prefix, event, *kind) for event, kind in kinds.items()}
+
+
+SERVER_EVENTS = _events(
+    "tls_server",
+    listening=("tls_server_callback", _nothing),
+    secure_connection=("tls_server_stream_callback", _stream),
+    client_error=("tls_client_error_callback", _client_error),
+    error=("tls_server_error_callback", _error),
+    close=("tls_server_callback", _nothing),
+)
+STREAM_EVENTS = _events(
+    "tls_stream",
+    secure_connect=("tls_stream_callback", _nothing),
+    data=("tls_stream_data_callback", _data),
+    end=("tls_stream_end_callback", _flag),
+    drain=("tls_stream_callback", _nothing),
+    timeout=("tls_stream_callback", _nothing),
+    error=("tls_stream_error_callback", _error),
+    close=("tls_stream_close_callback", _flag),
+)
+PAIR_EVENTS = _events(
+    "tls_secure_pair",
+    encrypted=("tls_secure_pair_data_callback", _data),
+    data=("tls_secure_pair_data_callback", _data),
+    secure=("tls_secure_pair_callback", _nothing),
+    drain=("tls_secure_pair_callback", _nothing),
+    end=("tls_secure_pair_end_callback", _flag),
+    error=("tls_secure_pair_error_callback", _error),
+    close=("tls_secure_pair_close_callback", _flag),
+)
+
+
+class Emitter:
+    """What server, stream and pair have in common: a handle, a token, and a callback per event."""
+
+    _events: Dict[str, _Event]
+    _handle: int
+    _token: int
+    #: The close event is over (or the pair was freed): the handle is dead.
+    closed: bool = False
+
+    def __init__(self) -> None:
+        self._handlers: Dict[str, Callable[..., object]] = {}
+
+    def _on(self, event: str, callback: Callback) -> Callback:
+        """Set or, with `None`, take away the callback of an event; it comes back, for `@`."""
+        if callback is not None and not callable(callback):
+            raise TypeError(f"the callback for {event!r} cannot be called: {callback!r}")
+        kind = self._events[event]
+        check(kind.register(self._handle, kind.null if callback is None else kind.function, self._token))
+        if callback is None:
+            self._handlers.pop(event, None)
+        else:
+            self._handlers[event] = callback
+        return callback

@@ -1,0 +1,100 @@
+"""`Context`: who we are and whom we trust."""
+
+from __future__ import annotations
+
+from typing import Optional, Union
+
+from . import _arguments as arguments
+from ._arguments import Data, Path
+from ._errors import check, check_handle
+from .lowlevel import lib
+
+
+class Context:
+    """A certificate and its key, the CAs that are trusted, ciphers and protocol versions.
+
+    A context can be shared by any number of servers, connections, pairs, loops and threads. Its
+    setters work until it is first used; afterwards they raise `TLSError` (`TLS_ERR_FROZEN`). A
+    setter that raises has changed nothing.
+    """
+
+    def __init__(self) -> None:
+        self._handle = check_handle(lib.tls_context_new())
+
+    def __del__(self) -> None:
+        handle = self.__dict__.get("_handle")
+        if handle:
+            lib.tls_context_free(handle)
+
+    def set_cert(self, pem: Union[str, Data]) -> None:
+        """Our certificate and the chain after it, as PEM."""
+        encoded = arguments.pem(pem, "cert")
+        check(lib.tls_context_set_cert(self._handle, encoded, len(encoded)))
+
+    def set_cert_file(self, path: Path) -> None:
+        """`set_cert` from a file."""
+        check(lib.tls_context_set_cert_file(self._handle, arguments.path(path, "path")))
+
+    def set_key(self, pem: Union[str, Data], passphrase: Union[str, Data, None] = None) -> None:
+        """The private key of the certificate, as PEM."""
+        encoded = arguments.pem(pem, "key")
+        secret = arguments.passphrase(passphrase)
+        check(lib.tls_context_set_key(self._handle, encoded, len(encoded), secret))
+
+    def set_key_file(self, path: Path, passphrase: Union[str, Data, None] = None) -> None:
+        """`set_key` from a file."""
+        secret = arguments.passphrase(passphrase)
+        check(lib.tls_context_set_key_file(self._handle, arguments.path(path, "path"), secret))
+
+    def set_identity(
+        self, cert: Union[str, Data], key: Union[str, Data], passphrase: Union[str, Data, None] = None
+    ) -> None:
+        """Certificate and key in one step."""
+        cert_pem, key_pem = arguments.pem(cert, "cert"), arguments.pem(key, "key")
+        secret = arguments.passphrase(passphrase)
+        check(lib.tls_context_set_identity(self._handle, cert_pem, len(cert_pem), key_pem, len(key_pem), secret))
+
+    def set_identity_file(self, cert_path: Path, key_path: Path, passphrase: Union[str, Data, None] = None) -> None:
+        """`set_identity` from files."""
+        cert, key = arguments.path(cert_path, "cert_path"), arguments.path(key_path, "key_path")
+        check(lib.tls_context_set_identity_file(self._handle, cert, key, arguments.passphrase(passphrase)))
+
+    def add_ca(self, pem: Union[str, Data]) -> None:
+        """Trust these CAs, in place of the well-known ones."""
+        encoded = arguments.pem(pem, "ca")
+        check(lib.tls_context_add_ca(self._handle, encoded, len(encoded)))
+
+    def add_ca_file(self, path: Path) -> None:
+        """`add_ca` from a file."""
+        check(lib.tls_context_add_ca_file(self._handle, arguments.path(path, "path")))
+
+    def clear_ca(self) -> None:
+        """Trust nobody until the next `add_ca`."""
+        check(lib.tls_context_clear_ca(self._handle))
+
+    def set_ciphers(self, ciphers: str) -> None:
+        """OpenSSL's cipher list and TLS 1.3 suites, in one text."""
+        check(lib.tls_context_set_ciphers(self._handle, arguments.text(ciphers, "ciphers")))
+
+    def set_honor_cipher_order(self, enabled: bool) -> None:
+        """Whether the server's preference wins."""
+        check(lib.tls_context_set_honor_cipher_order(self._handle, arguments.flag(enabled, "enabled")))
+
+    def set_secure_protocol(self, method: str) -> None:
+        """The protocol by Node's method names: `TLS_method`, `TLSv1_2_method`, ..."""
+        check(lib.tls_context_set_secure_protocol(self._handle, arguments.text(method, "method")))
+
+    def set_min_version(self, version: str) -> None:
+        """The oldest version that is spoken: `TLSv1.2`, ..."""
+        check(lib.tls_context_set_min_version(self._handle, arguments.text(version, "version")))
+
+    def set_max_version(self, version: str) -> None:
+        """The newest version that is spoken."""
+        check(lib.tls_context_set_max_version(self._handle, arguments.text(version, "version")))
+
+
+def context_handle(context: Optional[Context], what: str) -> Optional[int]:
+    """The handle of a context argument."""
+    if context is not None and not isinstance(context, Context):
+        raise TypeError(f"{what} must be a Context, not {type(context).__name__}")
+    return None if context is None else context._handle

@@ -1,0 +1,130 @@
+"""`Server`: listens, and gives a `Stream` for each connection that became secure."""
+
+from __future__ import annotations
+
+from typing import Optional
+
+from . import _arguments as arguments
+from ._callbacks import SERVER_EVENTS, Callback, Emitter, destroy_callback, hold, release
+from ._context import Context, context_handle
+from ._errors import check, check_handle, last_error
+from ._loop import Loop, loop_handle
+from ._stream import Stream, text_or_none
+from .lowlevel import lib
+
+
+class Server(Emitter):
+    """A TLS server on a loop.
+
+    It lives until its close event, whether or not the program keeps it. The `on_...` methods work
+    as those of `Stream`.
+
+        server = tlspair.Server(loop, context)
+
+        @server.on_secure_connection
+        def echo(server, stream):
+            stream.pipe(stream)
+
+        server.listen(8000, "127.0.0.1")
+    """
+
+    _events = SERVER_EVENTS
+
+    def __init__(self, loop: Loop, context: Context) -> None:
+        super().__init__()
+        #: The loop that it lives on.
+        self.loop = loop
+        self._handle = check_handle(lib.tls_server_new(loop_handle(loop), context_handle(context, "context")))
+        self._token = hold(self)
+        # The library runs the destroy callback also when this call fails.
+        if lib.tls_server_set_user_data(self._handle, self._token, destroy_callback) < 0:
+            error = last_error()
+            release(self._token)
+            raise error
+
+    def _adopt(self, handle: int) -> Stream:
+        return Stream(self.loop, handle)
+
+    # -- what it does
+
+    def listen(self, port: int = 0, host: Optional[str] = None) -> None:
+        """Listen; the port is bound when this returns. Port 0: any free one; no host: any IPv4 address."""
+        number = arguments.integer(port, "port", 0, 65535)
+        check(lib.tls_server_listen(self._handle, number, arguments.optional_text(host, "host")))
+
+    def close(self) -> None:
+        """Take no more connections; the close event comes after the last open one."""
+        check(lib.tls_server_close(self._handle))
+
+    def destroy(self) -> None:
+        """`close`, and end the open connections at once."""
+        check(lib.tls_server_destroy(self._handle))
+
+    # -- how it does it
+
+    def set_handshake_timeout(self, seconds: Optional[float]) -> None:
+        """How long a client may take to become secure; `None` or 0: the default, 120 seconds."""
+        check(lib.tls_server_set_handshake_timeout(self._handle, arguments.milliseconds(seconds, "seconds")))
+
+    def set_max_connections(self, count: int) -> None:
+        """Close what comes beyond so many open connections; 0: no limit."""
+        check(lib.tls_server_set_max_connections(self._handle, arguments.size(count, "count")))
+
+    def set_request_cert(self, enabled: bool) -> None:
+        """Ask clients for a certificate."""
+        check(lib.tls_server_set_request_cert(self._handle, arguments.flag(enabled, "enabled")))
+
+    def set_reject_unauthorized(self, enabled: bool) -> None:
+        """Refuse clients whose certificate is missing or not accepted. Off unless set."""
+        check(lib.tls_server_set_reject_unauthorized(self._handle, arguments.flag(enabled, "enabled")))
+
+    # -- what is known about it
+
+    @property
+    def address(self) -> Optional[str]:
+        """The IP address it listens on."""
+        return text_or_none(lib.tls_server_address(self._handle))
+
+    @property
+    def port(self) -> Optional[int]:
+        """The port it listens on."""
+        port = lib.tls_server_port(self._handle)
+        return port if port > 0 else None
+
+    @property
+    def family(self) -> Optional[str]:
+        """`IPv4` or `IPv6`."""
+        return text_or_none(lib.tls_server_family(self._handle))
+
+    @property
+    def connections(self) -> int:
+        """How many connections are open."""
+        count = lib.tls_server_connections(self._handle)
+        if count < 0:
+            raise last_error()
+        return count
+
+    # -- events
+
+    def on_listening(self, callback: Callback) -> Callback:
+        """`callback(server)`: after `listen`."""
+        return self._on("listening", callback)
+
+    def on_secure_connection(self, callback: Callback) -> Callback:
+        """`callback(server, stream)`: a client is connected and secure."""
+        return self._on("secure_connection", callback)
+
+    def on_client_error(self, callback: Callback) -> Callback:
+        """`callback(server, error, stream)`: a connection failed before it was secure, and ends."""
+        return self._on("client_error", callback)
+
+    def on_error(self, callback: Callback) -> Callback:
+        """`callback(server, error)`: the server itself has a problem, such as no more descriptors."""
+        return self._on("error", callback)
+
+    def on_close(self, callback: Callback) -> Callback:
+        """`callback(server)`: the last event, once."""
+        return self._on("close", callback)
+
+    def __repr__(self) -> str:
+        return f"<Server {'closed' if self.closed else hex(self._handle)}>"
