@@ -1,0 +1,32 @@
+# Which OpenSSL: sets TLSPAIR_USE_VENDORED. The test is the one that cargo's build of openssl-sys
+# makes later (OPENSSL_DIR, then pkg-config), so that both come to the same answer.
+find_package(PkgConfig QUIET)
+if(PkgConfig_FOUND)
+    pkg_check_modules(TLSPAIR_OPENSSL QUIET openssl>=3.0)
+endif()
+if(TLSPAIR_OPENSSL_FOUND OR DEFINED ENV{OPENSSL_DIR})
+    set(system_openssl TRUE)
+else()
+    set(system_openssl FALSE)
+endif()
+
+if(TLSPAIR_VENDORED STREQUAL "AUTO")
+    if(system_openssl)
+        set(TLSPAIR_USE_VENDORED FALSE)
+    else()
+        set(TLSPAIR_USE_VENDORED TRUE)
+    endif()
+elseif(TLSPAIR_VENDORED)
+    set(TLSPAIR_USE_VENDORED TRUE)
+elseif(system_openssl)
+    set(TLSPAIR_USE_VENDORED FALSE)
+else()
+    message(FATAL_ERROR "tlspair: pkg-config finds no OpenSSL >= 3.0. Install its development "
+        "package (Debian: libssl-dev), set OPENSSL_DIR, or use -DTLSPAIR_VENDORED=ON.")
+endif()
+
+if(TLSPAIR_USE_VENDORED)
+    message(STATUS "tlspair: with its own OpenSSL, built from source (some minutes)")
+else()
+    message(STATUS "tlspair: with the system's OpenSSL ${TLSPAIR_OPENSSL_VERSION}")
+endif()

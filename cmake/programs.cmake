@@ -1,0 +1,46 @@
+# The C programs of the examples, the benchmarks and the tests.
+find_package(OpenSSL 3.0 QUIET)
+find_package(Threads REQUIRED)
+
+# tlspair_c_options(TARGET): C11 and the warnings that all our C is free of
+function(tlspair_c_options target)
+    set_target_properties(${target} PROPERTIES C_STANDARD 11 C_STANDARD_REQUIRED ON)
+    # A callback rarely needs all of its parameters.
+    target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wno-unused-parameter)
+endfunction()
+
+# tlspair_add_program(NAME SOURCE): linked with what the file includes: <tlspair.h> the shared
+# library, <openssl/...> OpenSSL. Where there is none to link with, programs that use it directly
+# are left out (TARGET NAME then does not exist).
+function(tlspair_add_program name source)
+    file(STRINGS "${source}" uses_openssl REGEX "^#include <openssl/" LIMIT_COUNT 1)
+    file(STRINGS "${source}" uses_tlspair REGEX "^#include <tlspair\\.h>" LIMIT_COUNT 1)
+    if(uses_openssl AND NOT OpenSSL_FOUND)
+        message(STATUS "tlspair: ${name} is left out: it uses OpenSSL, and there is none here")
+        return()
+    endif()
+    add_executable(${name} "${source}")
+    tlspair_c_options(${name})
+    target_link_libraries(${name} PRIVATE Threads::Threads)
+    if(uses_tlspair)
+        target_link_libraries(${name} PRIVATE tlspair)
+    endif()
+    if(uses_openssl)
+        target_link_libraries(${name} PRIVATE OpenSSL::SSL OpenSSL::Crypto)
+    endif()
+endfunction()
+
+# tlspair_add_programs(DIRECTORY): one program for each C file, in DIRECTORY of the build tree. The
+# targets carry the directory's name too, so that they get on with the targets of other projects.
+function(tlspair_add_programs directory)
+    file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/${directory}/*.c")
+    foreach(source IN LISTS sources)
+        cmake_path(GET source STEM name)
+        tlspair_add_program(${directory}-${name} "${source}")
+        if(TARGET ${directory}-${name})
+            set_target_properties(${directory}-${name} PROPERTIES
+                OUTPUT_NAME ${name}
+                RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/${directory}")
+        endif()
+    endforeach()
+endfunction()
