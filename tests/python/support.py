@@ -111,7 +111,12 @@ def record_pair(pair, *, data=False):
 
 
 def shuttle(one, other, piece=None):
-    """Carry encrypted bytes between two pairs until neither has more."""
+    """Carry encrypted bytes between two pairs until neither has more.
+
+    A `feed` that ends its pair raises what the error event says as well; those errors come back,
+    and the alert still travels.
+    """
+    errors = []
     while True:
         moved = 0
         for source, destination in ((one, other), (other, one)):
@@ -119,9 +124,12 @@ def shuttle(one, other, piece=None):
             moved += len(data)
             step = piece or max(len(data), 1)
             for start in range(0, len(data), step):
-                destination.feed(data[start : start + step])
+                try:
+                    destination.feed(data[start : start + step])
+                except tlspair.TLSError as error:
+                    errors.append(error)
         if not moved:
-            return
+            return errors
 
 
 def pairs(certs, *, version=None, servername="localhost"):

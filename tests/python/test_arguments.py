@@ -15,7 +15,7 @@ def pair(context):
         yield pair
 
 
-def test_c015_c016_embedded_nul(loop, context, pair):
+def test_c015_c016_embedded_nul(loop, context, server_context, pair):
     options = tlspair.ConnectOptions()
     evil = "good.example\0.evil"
     for call in (
@@ -25,7 +25,7 @@ def test_c015_c016_embedded_nul(loop, context, pair):
         lambda: tlspair.ConnectOptions(context, evil),
         lambda: pair.set_servername(evil),
         lambda: pair.set_verify_name(evil),
-        lambda: tlspair.Server(loop, context).listen(0, evil),
+        lambda: tlspair.Server(loop, server_context).listen(0, evil),
         lambda: context.set_ciphers(evil),
         lambda: context.set_secure_protocol(evil),
         lambda: context.set_min_version(evil),
@@ -36,8 +36,8 @@ def test_c015_c016_embedded_nul(loop, context, pair):
             call()
 
 
-def test_numbers_are_not_cut_to_size(loop, context, pair):
-    server = tlspair.Server(loop, context)
+def test_numbers_are_not_cut_to_size(loop, context, server_context, pair):
+    server = tlspair.Server(loop, server_context)
     for call in (
         lambda: tlspair.connect(loop, 2**32 + 443, "localhost"),
         lambda: tlspair.connect(loop, 0, "localhost"),
@@ -59,9 +59,9 @@ def test_numbers_are_not_cut_to_size(loop, context, pair):
         server.listen(443.0)
 
 
-def test_c074_a_switch_is_a_bool(loop, context):
+def test_c074_a_switch_is_a_bool(loop, context, server_context):
     """A wrong type must never turn verification off."""
-    options, server = tlspair.ConnectOptions(), tlspair.Server(loop, context)
+    options, server = tlspair.ConnectOptions(), tlspair.Server(loop, server_context)
     for wrong in (None, 0, 1, "", "no", []):
         for call in (
             lambda: options.set_reject_unauthorized(wrong),

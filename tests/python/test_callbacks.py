@@ -288,7 +288,7 @@ class Destroyed:
 
 @pytest.mark.parametrize("kind", ["context", "secure_pair", "loop", "server", "stream"])
 def test_user_data_is_destroyed_exactly_once(certs, kind):
-    context, loop, destroyed = support.client_context(certs), lib.tls_loop_new(), Destroyed()
+    context, loop, destroyed = support.server_context(certs), lib.tls_loop_new(), Destroyed()
     handle = {
         "context": lambda: lib.tls_context_new(),
         "secure_pair": lambda: lib.tls_secure_pair_new(context._handle, 0, 0, 1),

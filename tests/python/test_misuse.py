@@ -92,7 +92,7 @@ def test_c001_random_values():
 @pytest.mark.parametrize("kind", HANDLES)
 def test_c002_c003_freed(certs, kind):
     """Used again and freed again: an error, also while the next object has taken its place."""
-    context = support.client_context(certs)
+    context = support.server_context(certs)
     client, server_pair = support.pairs(certs)
     support.shuttle(client, server_pair)
     loop = lib.tls_loop_new()
