@@ -5,6 +5,7 @@
 use std::ffi::CStr;
 
 use libc::{c_char, c_int};
+use openssl::error::ErrorStack;
 
 use super::openssl_ffi;
 use crate::error::{Error, OpensslEntry, Status};
@@ -107,13 +108,27 @@ pub fn node_name(code: u64) -> Option<String> {
 
 /// The queue's contents as an error: named after the last entry, which is the outermost cause.
 pub fn take_error(status: Status, what: &str) -> Box<Error> {
-    let entries = drain();
-    let name = entries.last().and_then(|entry| node_name(entry.code));
-    let reason = entries.last().and_then(|entry| reason(entry.code));
-    let message = match reason {
+    from_entries(status, what, drain())
+}
+
+/// The same from what the openssl crate took from the queue.
+pub fn from_stack(status: Status, what: &str, stack: &ErrorStack) -> Box<Error> {
+    let entries = stack.errors().iter().map(|error| OpensslEntry {
+        // c_ulong is narrower elsewhere.
+        #[allow(clippy::useless_conversion)]
+        code: u64::from(error.code()),
+        text: error.to_string(),
+    });
+    from_entries(status, what, entries.collect())
+}
+
+fn from_entries(status: Status, what: &str, entries: Vec<OpensslEntry>) -> Box<Error> {
+    let last = entries.last().map(|entry| entry.code);
+    let message = match last.and_then(reason) {
         Some(reason) => format!("{what}: {reason}"),
         None => what.to_owned(),
     };
+    let name = last.and_then(node_name);
     let mut error = Error::new(
         status,
         name.unwrap_or_else(|| "ERR_OSSL".to_owned()),
@@ -127,13 +142,13 @@ pub fn take_error(status: Status, what: &str) -> Box<Error> {
 mod tests {
     use super::*;
 
+    /// What a host program may leave behind.
     fn dirty() {
-        // SAFETY: a NULL name is refused by OpenSSL with an error in the queue.
-        let none = unsafe {
-            openssl_sys::EVP_get_cipherbyname(c"no-such-cipher".as_ptr());
-            openssl_sys::BIO_new_file(c"/nonexistent/file".as_ptr(), c"r".as_ptr())
-        };
-        assert!(none.is_null());
+        // SAFETY: these only add an entry without data to this thread's queue.
+        unsafe {
+            openssl_sys::ERR_new();
+            openssl_sys::ERR_set_error(openssl_sys::ERR_LIB_PEM, 108, std::ptr::null());
+        }
     }
 
     #[test]

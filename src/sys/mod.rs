@@ -4,11 +4,14 @@
 
 pub mod bio;
 pub mod check_name;
+pub mod context;
 pub mod errno;
 pub mod error_queue;
 pub mod openssl_ffi;
+pub mod pem;
 pub mod session;
 pub mod timerfd;
 pub mod tls;
 pub mod verify;
 pub mod verify_code;
+pub mod x509_name;

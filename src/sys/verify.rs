@@ -11,7 +11,7 @@ use openssl::ssl::{Ssl, SslContextBuilder, SslRef};
 use openssl::x509::X509Ref;
 
 use super::openssl_ffi;
-use super::verify_code;
+use super::{verify_code, x509_name};
 use crate::error::{Error, Status, VerifyFailure};
 
 /// Decides whether a certificate whose chain is good belongs to the peer that was meant.
@@ -145,7 +145,7 @@ unsafe extern "C" fn remember_and_go_on(
             let subject = if certificate.is_null() {
                 String::new()
             } else {
-                subject_lines(X509Ref::from_ptr(certificate))
+                x509_name::text(X509Ref::from_ptr(certificate).subject_name())
             };
             check.remember(Some(chain_error(VerifyFailure {
                 result: openssl_sys::X509_STORE_CTX_get_error(context),
@@ -155,34 +155,6 @@ unsafe extern "C" fn remember_and_go_on(
         });
     }
     1
-}
-
-/// Characters of one subject attribute that an error message shows.
-const SUBJECT_VALUE_SHOWN: usize = 256;
-
-/// One `CN=...` a line, control characters escaped: enough to recognise a certificate by.
-fn subject_lines(certificate: &X509Ref) -> String {
-    let mut lines = String::new();
-    for entry in certificate.subject_name().entries() {
-        if !lines.is_empty() {
-            lines.push('\n');
-        }
-        lines.push_str(entry.object().nid().short_name().unwrap_or("?"));
-        lines.push('=');
-        match entry.data().to_string() {
-            Ok(value) => {
-                for character in value.chars().take(SUBJECT_VALUE_SHOWN) {
-                    if character.is_control() {
-                        lines.extend(character.escape_default());
-                    } else {
-                        lines.push(character);
-                    }
-                }
-            }
-            Err(_) => lines.push('?'),
-        }
-    }
-    lines
 }
 
 unsafe extern "C" fn verify(
