@@ -1,0 +1,159 @@
+/* What the C tests share: certificates, clocks, descriptors and memory of the process, witnesses
+ * that write down what streams tell, and a rig of one server and its loop. */
+#ifndef SUPPORT_H
+#define SUPPORT_H
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE 1
+#endif
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <tlspair.h>
+
+#include "check.h"
+
+/* ---- sizes and times ---- */
+
+/* TLSPAIR_TEST_SCALE, 1 if not set: how much of each large count is run. */
+double test_scale(void);
+/* That part of a count, 1 at least. */
+long scaled(long count);
+/* Factor for deadlines: valgrind, told from a small scale, is slow. */
+int patience(void);
+int64_t now_ms(void);
+/* Processor time that this process has used. */
+int64_t cpu_ms(void);
+void sleep_ms(int milliseconds);
+int open_descriptors(void);
+/* Resident memory in KiB. */
+long resident_kib(void);
+/* Is the process's memory its own, so that resident_kib can be judged? */
+bool memory_is_measurable(void);
+
+/* Turns the loop until the condition holds; its not holding in time is a failed check. */
+#define RUN_UNTIL(loop, condition, milliseconds) \
+    do { \
+        int64_t deadline_ = now_ms() + (int64_t)(milliseconds) * patience(); \
+        while (!(condition) && now_ms() < deadline_) { \
+            tls_loop_run_once((loop), 10); \
+        } \
+        CHECK(condition); \
+    } while (0)
+/* Turns the loop for so long. */
+void run_for(tls_loop *loop, int milliseconds);
+
+/* ---- certificates ---- */
+
+/* Full path of a file that scripts/make-certs made, in TLSPAIR_TEST_CERTS. Valid for 8 calls. */
+const char *certificate_path(const char *name);
+/* A whole file with a NUL behind it; free it. */
+char *read_file(const char *path, size_t *length);
+/* server-cert.pem, server-key.pem, and client certificates trusted by ca.pem. */
+tls_context *server_context(void);
+/* Trusts ca.pem. */
+tls_context *client_context(void);
+/* As client_context, with client-cert.pem and client-key.pem. */
+tls_context *client_context_with_identity(void);
+
+/* ---- bytes ---- */
+
+/* xorshift64, the same in every run for the same seed. */
+uint64_t next_random(uint64_t *state);
+/* Bytes that differ by position, so that a lost, doubled or moved one shows. */
+void fill_pattern(uint8_t *bytes, size_t length, size_t position);
+/* Do the bytes carry the pattern from this position on? */
+bool is_pattern(const uint8_t *bytes, size_t length, size_t position);
+
+/* ---- witness: what one stream told ---- */
+
+struct witness {
+    tls_stream *stream;
+    /* s secure, d data (a run of them is one), D drain, t timeout, e end, E truncated end, x error,
+     * c close; cut after 63. */
+    char order[64];
+    size_t received;
+    bool pattern_broken;
+    int secures, datas, drains, timeouts, ends, errors, closes;
+    int clean, had_error;
+    tls_status status;
+    int32_t error_errno;
+    char error_name[64];
+    char error_message[256];
+    /* Called for each event, after it was written down. */
+    void (*hook)(struct witness *witness, char event, const uint8_t *data, size_t length);
+    void *context;
+};
+
+/* Registers all callbacks of the stream. Data is compared with the pattern. */
+void watch(struct witness *witness, tls_stream *stream);
+void witness_note(struct witness *witness, char event);
+
+/* ---- rig: a loop with a server on 127.0.0.1 ---- */
+
+struct rig {
+    tls_loop *loop;
+    tls_context *server_context;
+    tls_context *client_context;
+    tls_server *server;
+    int32_t port;
+    int listening, connections, client_errors, server_errors, closes;
+    tls_status client_error_status;
+    char client_error_name[64];
+    char client_error_message[256];
+    /* The connection accepted last, unless on_connection takes them. */
+    struct witness accepted;
+    /* The connection that failed last. */
+    struct witness failed;
+    void (*on_connection)(struct rig *rig, tls_stream *stream);
+    void *context;
+};
+
+/* Contexts, loop and server, not listening yet. */
+void rig_prepare(struct rig *rig);
+/* The same on a loop that is there already, and is the rig's from now on. */
+void rig_prepare_on(struct rig *rig, tls_loop *loop);
+void rig_listen(struct rig *rig);
+/* Both. */
+void rig_open(struct rig *rig);
+/* A client of the server, for `localhost`, watched. */
+tls_stream *rig_connect(struct rig *rig, struct witness *witness);
+/* A client, both sides secure. */
+void rig_connect_secure(struct rig *rig, struct witness *witness);
+/* Destroys the server, frees everything, and checks that it all answered TLS_OK. */
+void rig_close(struct rig *rig);
+
+/* ---- raw sockets ---- */
+
+/* Connected to 127.0.0.1, not blocking. */
+int raw_connect(int32_t port);
+/* Sends all of it; false if the peer is gone. */
+bool raw_send(int socket, const void *data, size_t length);
+/* Closes with RST. */
+void raw_reset(int socket);
+/* Has the peer closed (FIN or RST)? Reads away what comes. */
+bool raw_is_closed(int socket);
+
+/* ---- wire: a secure pair as a client over a raw socket, to misbehave with ---- */
+
+struct wire {
+    int socket;
+    tls_secure_pair *pair;
+    /* The peer's FIN or RST came. */
+    bool closed;
+    int secure, errors, ends, clean;
+    size_t received;
+};
+
+/* Connects; the handshake is up to wire_pump. */
+void wire_open(struct wire *wire, struct rig *rig);
+/* Moves what can be moved both ways, without waiting. */
+void wire_pump(struct wire *wire);
+/* As wire_open, through the handshake. */
+void wire_open_secure(struct wire *wire, struct rig *rig);
+/* Frees the pair and closes the socket, with RST if asked for. */
+void wire_close(struct wire *wire, bool reset);
+
+#endif
