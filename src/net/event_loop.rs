@@ -49,6 +49,8 @@ pub struct Loop {
     registry: Registry,
     events: Cell<Option<Events>>,
     entries: RefCell<Slab<(u32, Entry)>>,
+    /// All that have not told their close, those that never listened too.
+    servers: RefCell<Vec<Rc<Server>>>,
     serial: Cell<u32>,
     pub(super) buffers: RefCell<Buffers>,
     /// Ciphertext of the stream that is being served.
@@ -81,6 +83,7 @@ impl Loop {
             registry,
             events: Cell::new(Some(Events::with_capacity(EVENTS))),
             entries: RefCell::new(Slab::new()),
+            servers: RefCell::new(Vec::new()),
             serial: Cell::new(0),
             buffers: RefCell::new(Buffers::new()),
             out: RefCell::new(Vec::new()),
@@ -194,11 +197,16 @@ impl Loop {
             for entry in entries {
                 match entry {
                     Entry::Stream(stream) | Entry::Attempt(stream) => stream.destroy(),
-                    Entry::Server(server) => server.destroy(),
+                    Entry::Server(_) => {}
                 }
             }
+            let servers = self.servers.borrow().clone();
+            for server in servers {
+                server.destroy();
+            }
             self.tell_closed();
-            if self.alive.get() == 0 && self.closing.borrow().is_empty() {
+            let left = !self.entries.borrow().is_empty() || !self.servers.borrow().is_empty();
+            if !left && self.closing.borrow().is_empty() {
                 break;
             }
         }
@@ -406,6 +414,16 @@ impl Loop {
             .borrow_mut()
             .try_remove(token.0 & 0xffff_ffff);
         drop(removed);
+    }
+
+    pub(super) fn add_server(&self, server: Rc<Server>) {
+        self.servers.borrow_mut().push(server);
+    }
+
+    pub(super) fn remove_server(&self, server: &Rc<Server>) {
+        self.servers
+            .borrow_mut()
+            .retain(|other| !Rc::ptr_eq(other, server));
     }
 
     /// All streams that `wanted` picks.

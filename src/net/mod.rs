@@ -15,7 +15,7 @@ mod write_queue;
 
 use std::rc::Rc;
 
-use crate::error::Error;
+use crate::error::{Error, Result};
 
 pub use buffers::DEFAULT_SLAB_BUFFER_SIZE;
 pub use connect::{connect, ConnectOptions};
@@ -39,7 +39,9 @@ pub trait StreamEvents {
 /// What a server tells.
 pub trait ServerEvents {
     /// A connection was accepted, its handshake is to come: gives the one to tell its events to.
-    fn accepted(&self, stream: &Rc<Stream>) -> Rc<dyn StreamEvents>;
+    ///
+    /// An error closes the connection, and is told as the server's.
+    fn accepted(&self, stream: &Rc<Stream>) -> Result<Rc<dyn StreamEvents>>;
     fn listening(&self);
     fn secure_connection(&self, stream: &Rc<Stream>);
     /// A connection failed before it was secure; it is destroyed right after.

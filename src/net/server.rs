@@ -68,7 +68,7 @@ impl Server {
                 "a server needs a certificate and a key: set both on the context",
             ));
         }
-        Ok(Rc::new(Server {
+        let server = Rc::new(Server {
             event_loop: Rc::clone(event_loop),
             context,
             events: RefCell::new(None),
@@ -84,7 +84,9 @@ impl Server {
             reject_unauthorized: Cell::new(false),
             starved: Cell::new(None),
             starvation_told: Cell::new(false),
-        }))
+        });
+        event_loop.add_server(Rc::clone(&server));
+        Ok(server)
     }
 
     pub fn set_events(&self, events: Rc<dyn ServerEvents>) {
@@ -187,7 +189,8 @@ impl Server {
         }
     }
 
-    pub(super) fn tell_closed(&self) {
+    pub(super) fn tell_closed(self: &Rc<Self>) {
+        self.event_loop.remove_server(self);
         let events = self.events.borrow_mut().take();
         if let Some(events) = events {
             events.close();
@@ -319,7 +322,13 @@ impl Server {
         stream.io.borrow_mut().socket = Some(socket);
         stream.arm_handshake_timer(self.handshake_timeout.get());
         if let Some(events) = self.events() {
-            stream.set_events(events.accepted(&stream));
+            match events.accepted(&stream) {
+                Ok(theirs) => stream.set_events(theirs),
+                Err(error) => {
+                    stream.destroy();
+                    return events.error(&error);
+                }
+            }
         }
         if let Err(cause) = registered {
             stream.fail(Error::system(

@@ -35,6 +35,8 @@ pub struct Stream {
     pub(super) bytes_read: Cell<u64>,
     idle: RefCell<Option<Box<Idle>>>,
     handshake_timer: Cell<Option<TimerId>>,
+    /// A number of whoever uses the stream.
+    tag: Cell<u64>,
 }
 
 /// What is needed to move bytes. Never borrowed while a callback runs.
@@ -176,7 +178,17 @@ impl Stream {
             bytes_read: Cell::new(0),
             idle: RefCell::new(None),
             handshake_timer: Cell::new(None),
+            tag: Cell::new(0),
         })
+    }
+
+    /// A number for the layer above to know the stream by.
+    pub fn set_tag(&self, tag: u64) {
+        self.tag.set(tag);
+    }
+
+    pub fn tag(&self) -> u64 {
+        self.tag.get()
     }
 
     pub fn set_events(&self, events: Rc<dyn StreamEvents>) {

@@ -1,0 +1,144 @@
+//! The types of all callbacks, and how they are called.
+
+use std::cell::Cell;
+use std::ffi::{c_int, c_void};
+use std::panic::{catch_unwind, AssertUnwindSafe};
+
+use super::error::tls_error;
+use super::event_loop::tls_loop;
+use super::secure_pair::tls_secure_pair;
+use super::server::tls_server;
+use super::stream::tls_stream;
+
+/// Destroys what a user-data pointer points to.
+pub type tls_destroy_callback = Option<unsafe extern "C-unwind" fn(user_data: *mut c_void)>;
+/// Work that was posted to a loop.
+pub type tls_post_callback =
+    Option<unsafe extern "C-unwind" fn(loop_: *mut tls_loop, user_data: *mut c_void)>;
+/// An event of a server that has nothing more to tell: listening, close.
+pub type tls_server_callback =
+    Option<unsafe extern "C-unwind" fn(server: *mut tls_server, user_data: *mut c_void)>;
+/// A new connection of a server.
+pub type tls_server_stream_callback = Option<
+    unsafe extern "C-unwind" fn(
+        server: *mut tls_server,
+        stream: *mut tls_stream,
+        user_data: *mut c_void,
+    ),
+>;
+/// Accepting failed.
+pub type tls_server_error_callback = Option<
+    unsafe extern "C-unwind" fn(
+        server: *mut tls_server,
+        error: *const tls_error,
+        user_data: *mut c_void,
+    ),
+>;
+/// A connection failed before it was secure.
+pub type tls_client_error_callback = Option<
+    unsafe extern "C-unwind" fn(
+        server: *mut tls_server,
+        error: *const tls_error,
+        stream: *mut tls_stream,
+        user_data: *mut c_void,
+    ),
+>;
+/// An event of a stream that has nothing more to tell: secure connect, drain, timeout.
+pub type tls_stream_callback =
+    Option<unsafe extern "C-unwind" fn(stream: *mut tls_stream, user_data: *mut c_void)>;
+/// Decrypted bytes; they are valid until the callback returns.
+pub type tls_stream_data_callback = Option<
+    unsafe extern "C-unwind" fn(
+        stream: *mut tls_stream,
+        data: *const u8,
+        length: usize,
+        user_data: *mut c_void,
+    ),
+>;
+/// The peer has ended; `clean` is 1 after a close_notify, 0 if the data may have been cut short.
+pub type tls_stream_end_callback = Option<
+    unsafe extern "C-unwind" fn(stream: *mut tls_stream, clean: c_int, user_data: *mut c_void),
+>;
+/// The stream has failed; `error` is valid until the callback returns.
+pub type tls_stream_error_callback = Option<
+    unsafe extern "C-unwind" fn(
+        stream: *mut tls_stream,
+        error: *const tls_error,
+        user_data: *mut c_void,
+    ),
+>;
+/// The stream is closed; `had_error` is 1 if by an error.
+pub type tls_stream_close_callback = Option<
+    unsafe extern "C-unwind" fn(stream: *mut tls_stream, had_error: c_int, user_data: *mut c_void),
+>;
+/// An event of a pair that has nothing more to tell: secure, drain.
+pub type tls_secure_pair_callback =
+    Option<unsafe extern "C-unwind" fn(pair: *mut tls_secure_pair, user_data: *mut c_void)>;
+/// Encrypted bytes for the transport, or decrypted ones; they are valid until the callback returns.
+pub type tls_secure_pair_data_callback = Option<
+    unsafe extern "C-unwind" fn(
+        pair: *mut tls_secure_pair,
+        data: *const u8,
+        length: usize,
+        user_data: *mut c_void,
+    ),
+>;
+/// The peer has ended; `clean` is 1 after a close_notify, 0 if the data may have been cut short.
+pub type tls_secure_pair_end_callback = Option<
+    unsafe extern "C-unwind" fn(pair: *mut tls_secure_pair, clean: c_int, user_data: *mut c_void),
+>;
+/// The pair has failed; `error` is valid until the callback returns.
+pub type tls_secure_pair_error_callback = Option<
+    unsafe extern "C-unwind" fn(
+        pair: *mut tls_secure_pair,
+        error: *const tls_error,
+        user_data: *mut c_void,
+    ),
+>;
+/// The pair has ended; `had_error` is 1 if by an error.
+pub type tls_secure_pair_close_callback = Option<
+    unsafe extern "C-unwind" fn(
+        pair: *mut tls_secure_pair,
+        had_error: c_int,
+        user_data: *mut c_void,
+    ),
+>;
+
+/// Runs code of the user. Whatever unwinds out of it must not pass through our frames: the process
+/// ends with a message. (`tlspair.hpp` catches C++ exceptions before they come here.)
+pub(super) fn call_user(call: impl FnOnce()) {
+    if catch_unwind(AssertUnwindSafe(call)).is_err() {
+        eprintln!("tlspair: a callback was left by an exception or a panic; ending the process");
+        std::process::abort();
+    }
+}
+
+/// A registered callback and its user data. Replaced and read from inside callbacks too.
+pub(super) struct Registered<F: Copy> {
+    function: Cell<Option<F>>,
+    user_data: Cell<*mut c_void>,
+}
+
+impl<F: Copy> Default for Registered<F> {
+    fn default() -> Self {
+        Registered {
+            function: Cell::new(None),
+            user_data: Cell::new(std::ptr::null_mut()),
+        }
+    }
+}
+
+impl<F: Copy> Registered<F> {
+    pub(super) fn set(&self, function: Option<F>, user_data: *mut c_void) {
+        self.function.set(function);
+        self.user_data.set(user_data);
+    }
+
+    /// Calls it, if there is one, through `call`, which is given the function and its user data.
+    pub(super) fn call(&self, call: impl FnOnce(F, *mut c_void)) {
+        if let Some(function) = self.function.get() {
+            let user_data = self.user_data.get();
+            call_user(|| call(function, user_data));
+        }
+    }
+}

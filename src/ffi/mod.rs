@@ -1,0 +1,34 @@
+//! The C ABI: handles, callbacks, error mapping; one file per handle, no TLS logic. The doc comments
+//! of the exported functions are the manual: `include/tlspair.h` is made from them.
+//!
+//! What the functions have in common is said once, at the head of the header (`cbindgen.toml`) and in
+//! `docs/conventions.md`: bad handles, threads, lifetimes, errors.
+#![allow(unsafe_code, non_camel_case_types)]
+
+mod callback;
+mod certificate;
+mod connect_options;
+mod context;
+mod error;
+mod event_loop;
+mod guard;
+mod input;
+mod library;
+mod registry;
+mod secure_pair;
+mod server;
+mod status;
+mod stream;
+mod user_data;
+
+pub use callback::*;
+pub use certificate::*;
+pub use connect_options::*;
+pub use context::*;
+pub use error::*;
+pub use event_loop::*;
+pub use library::*;
+pub use secure_pair::*;
+pub use server::*;
+pub use status::*;
+pub use stream::*;
