@@ -1,43 +1,34 @@
-//! Cipher suites in Node's form: TLS 1.3 suites and OpenSSL's list for the older versions mixed in
-//! one text.
+//! Cipher suites in Node's form: TLS 1.3 suites and OpenSSL's list for the older versions (ciphers(1))
+//! mixed in one text, `TLS_AES_128_GCM_SHA256:ECDHE+AESGCM:!aNULL:@SECLEVEL=2`. OpenSSL skips what it
+//! does not know; here a misspelt name is an error. What is known, but not in the OpenSSL at hand, is
+//! skipped: lists of good use name RC4 and 3DES, to exclude them.
 
-use openssl::ssl::{SslContextBuilder, SslMethod};
+use openssl::ssl::{cipher_name, SslContextBuilder, SslMethod};
 
+use super::cipher_names::{is_known, SUITES};
 use crate::error::{Error, Result, Status};
-use crate::sys::error_queue;
+use crate::sys::{context, error_queue};
 
 /// Forward secrecy and authenticated encryption only; every client of the last ten years has one.
-const DEFAULT_LIST: &str = "ECDHE+AESGCM:ECDHE+CHACHA20";
+const DEFAULT_LIST: &str = "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:DHE+CHACHA20:!aNULL:!PSK:!DSS";
 const DEFAULT_SECURITY_LEVEL: u32 = 2;
+const MAX_SECURITY_LEVEL: u32 = 5;
 const MAX_LENGTH: usize = 64 * 1024;
+const SEPARATORS: [char; 4] = [':', ',', ' ', ';'];
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ciphers {
     /// For TLS 1.3; `None`: OpenSSL's.
     suites: Option<String>,
-    /// For older versions; `None`: ours.
+    /// For older versions; `None`: ours, or none at all if only TLS 1.3 suites were named.
     list: Option<String>,
     level: Option<u32>,
 }
 
-/// Words of ciphers(1) that are no cipher's name and may match nothing in this build.
-const KEYWORDS: &[&str] = &[
-    "ALL", "COMPLEMENTOFALL", "DEFAULT", "COMPLEMENTOFDEFAULT", "HIGH", "MEDIUM", "LOW", "EXP",
-    "EXPORT", "EXPORT40", "EXPORT56", "eNULL", "NULL", "aNULL", "kRSA", "aRSA", "RSA", "kDHr",
-    "kDHd", "kDH", "kDHE", "kEDH", "DH", "DHE", "EDH", "ADH", "kEECDH", "kECDHE", "ECDHE", "EECDH",
-    "AECDH", "ECDH", "kECDH", "kECDHr", "kECDHe", "aECDH", "aDSS", "DSS", "aDH", "aECDSA", "ECDSA",
-    "TLSv1.2", "TLSv1.0", "TLSv1", "SSLv3", "SSLv2", "AES128", "AES256", "AES", "AESGCM", "AESCCM",
-    "AESCCM8", "ARIA128", "ARIA256", "ARIA", "CAMELLIA128", "CAMELLIA256", "CAMELLIA", "CHACHA20",
-    "3DES", "DES", "RC4", "RC2", "IDEA", "SEED", "MD5", "SHA1", "SHA", "SHA256", "SHA384", "aGOST",
-    "aGOST01", "kGOST", "GOST94", "GOST89MAC", "PSK", "kPSK", "kECDHEPSK", "kDHEPSK", "kRSAPSK",
-    "aPSK", "SRP", "kSRP", "aSRP", "kKRB5", "KRB5", "FIPS", "SUITEB128", "SUITEB128ONLY",
-    "SUITEB192", "CBC", "FZA", "kFZA", "aFZA", "eFZA",
-];
-
 impl Ciphers {
     /// # Errors
-    /// `Ciphers`: empty, too long, control characters, a name that this OpenSSL does not know, or
-    /// nothing left to use.
+    /// `Ciphers`: empty, too long, control characters, an unknown name, or nothing left that the
+    /// OpenSSL at hand has.
     pub fn parse(text: &str) -> Result<Ciphers> {
         if text.len() > MAX_LENGTH {
             return Err(refused(format!(
@@ -47,39 +38,32 @@ impl Ciphers {
         if text.chars().any(char::is_control) {
             return Err(refused("the cipher list has control characters"));
         }
-        let mut probe = probe()?;
         let (mut suites, mut list, mut level) = (Vec::new(), Vec::new(), None);
-        for word in text
-            .split([':', ',', ' ', ';'])
-            .filter(|word| !word.is_empty())
-        {
+        let mut probe = probe()?;
+        for word in words(text) {
             if let Some(number) = word.strip_prefix("@SECLEVEL=") {
-                let number = number.parse().ok().filter(|level| *level <= 5);
-                level = Some(number.ok_or_else(|| {
-                    refused("@SECLEVEL= wants a number from 0 to 5")
-                })?);
+                level = Some(parse_level(number)?);
             } else if word == "@STRENGTH" {
                 list.push(word);
-            } else if word.starts_with("TLS_") {
-                if probe.set_ciphersuites(word).is_err() {
-                    return Err(unknown(word));
-                }
+            } else if SUITES.contains(&word) {
                 suites.push(word);
             } else {
-                check_word(&mut probe, word)?;
+                let word = old_name(word);
+                check_word(&mut probe, word, list.is_empty())?;
                 list.push(word);
             }
         }
-        error_queue::begin();
+        if suites.is_empty() && list.is_empty() {
+            return Err(refused(
+                "the cipher list is empty: it must name at least one cipher, or DEFAULT",
+            ));
+        }
         let join = |words: Vec<&str>| (!words.is_empty()).then(|| words.join(":"));
         let ciphers = Ciphers {
             suites: join(suites),
             list: join(list),
             level,
         };
-        if ciphers == Ciphers::default() {
-            return Err(refused("the cipher list is empty"));
-        }
         ciphers.apply(&mut probe)?;
         Ok(ciphers)
     }
@@ -88,22 +72,63 @@ impl Ciphers {
         self.level.unwrap_or(DEFAULT_SECURITY_LEVEL)
     }
 
+    /// Are there ciphers for TLS 1.3 alone? As in Node, who names nothing else wants nothing else.
+    pub fn only_tls13(&self) -> bool {
+        self.suites.is_some() && self.list.is_none()
+    }
+
     pub fn apply(&self, builder: &mut SslContextBuilder) -> Result<()> {
-        let failed = |stack| {
+        let nothing_left = |stack| {
             error_queue::from_stack(
                 Status::Ciphers,
-                "no cipher suite is left that this OpenSSL has",
+                "the OpenSSL at hand has none of the ciphers",
                 &stack,
             )
         };
+        error_queue::begin();
         builder
             .set_cipher_list(self.list.as_deref().unwrap_or(DEFAULT_LIST))
-            .map_err(failed)?;
+            .map_err(nothing_left)?;
         if let Some(suites) = &self.suites {
-            builder.set_ciphersuites(suites).map_err(failed)?;
+            builder.set_ciphersuites(suites).map_err(nothing_left)?;
+            let first = context::cipher_names(builder).first().copied();
+            if !first.is_some_and(|name| SUITES.contains(&name)) {
+                return Err(refused(
+                    "the OpenSSL at hand has none of the TLS 1.3 suites",
+                ));
+            }
         }
         builder.set_security_level(self.security_level());
         Ok(())
+    }
+}
+
+/// The rules of a list. `@` begins one also without a separator: `DEFAULT@SECLEVEL=0`.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    let rules = text.split(SEPARATORS).flat_map(|part| {
+        let at = part.find('@').unwrap_or(part.len());
+        let (name, command) = part.split_at(at);
+        [name, command]
+    });
+    rules.filter(|word| !word.is_empty())
+}
+
+fn parse_level(number: &str) -> Result<u32> {
+    let level = number
+        .parse()
+        .ok()
+        .filter(|level| *level <= MAX_SECURITY_LEVEL);
+    level.ok_or_else(|| refused("@SECLEVEL= wants a number from 0 to 5"))
+}
+
+/// OpenSSL's name where a suite of TLS 1.2 and before is named as in its RFC.
+fn old_name(word: &str) -> &str {
+    if !word.starts_with("TLS_") {
+        return word;
+    }
+    match cipher_name(word) {
+        "(NONE)" => word,
+        name => name,
     }
 }
 
@@ -116,23 +141,34 @@ fn probe() -> Result<SslContextBuilder> {
     Ok(probe)
 }
 
-/// OpenSSL skips names that it does not know; we do not. Names may be joined by `+`.
-fn check_word(probe: &mut SslContextBuilder, word: &str) -> Result<()> {
-    let bare = word.strip_prefix(['!', '-', '+']).unwrap_or(word);
-    let known = |name: &str| KEYWORDS.contains(&name);
-    if !bare.is_empty() && bare.split('+').all(known) {
+/// A rule is a name or several joined by `+`, perhaps after `!`, `-` or `+`.
+fn check_word(probe: &mut SslContextBuilder, word: &str, is_first: bool) -> Result<()> {
+    const ONLY_FIRST: [&str; 4] = ["DEFAULT", "SUITEB128", "SUITEB128ONLY", "SUITEB192"];
+    let name = word.strip_prefix(['!', '-', '+']).unwrap_or(word);
+    if ONLY_FIRST.contains(&name) && !(is_first && name == word) {
+        return Err(refused(format!(
+            "{name} must be the first of the ciphers for TLS 1.2 and before"
+        )));
+    }
+    if SUITES.contains(&name) {
+        return Err(refused(format!(
+            "{word} cannot be used: suites of TLS 1.3 are chosen by naming those that are wanted"
+        )));
+    }
+    if name.split('+').all(is_known) || is_in_this_openssl(probe, name) {
         return Ok(());
     }
-    if bare.is_empty() || bare.starts_with('@') || probe.set_cipher_list(bare).is_err() {
-        return Err(unknown(word));
-    }
-    Ok(())
+    // What comes from outside may be long.
+    let shown: String = word.chars().take(64).collect();
+    Err(refused(format!("unknown cipher {shown:?}")))
 }
 
-fn unknown(word: &str) -> Box<Error> {
+/// OpenSSLs that are configured their own way know more names.
+fn is_in_this_openssl(probe: &mut SslContextBuilder, name: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.=+".contains(&byte);
+    let found = !name.is_empty() && name.bytes().all(plain) && probe.set_cipher_list(name).is_ok();
     error_queue::begin();
-    let shown: String = word.chars().take(64).collect();
-    refused(format!("this OpenSSL knows no cipher {shown:?}"))
+    found
 }
 
 fn refused(message: impl Into<String>) -> Box<Error> {
@@ -143,45 +179,125 @@ fn refused(message: impl Into<String>) -> Box<Error> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn s16_both_kinds_in_one_text() {
-        let ciphers =
-            Ciphers::parse("TLS_AES_128_GCM_SHA256:ECDHE-RSA-AES128-GCM-SHA256,HIGH !aNULL")
-                .unwrap();
-        assert_eq!(ciphers.suites.as_deref(), Some("TLS_AES_128_GCM_SHA256"));
-        assert_eq!(
-            ciphers.list.as_deref(),
-            Some("ECDHE-RSA-AES128-GCM-SHA256:HIGH:!aNULL")
-        );
-        assert_eq!(ciphers.security_level(), 2);
+    /// What a context offers for this text.
+    fn offered(text: Option<&str>) -> Vec<&'static str> {
+        let ciphers = text.map_or_else(Ciphers::default, |text| Ciphers::parse(text).unwrap());
+        let mut builder = SslContextBuilder::new(SslMethod::tls()).unwrap();
+        ciphers.apply(&mut builder).unwrap();
+        context::cipher_names(&builder)
     }
 
     #[test]
-    fn s16_the_seeds_own_list_is_taken() {
-        Ciphers::parse("AES128-GCM-SHA256:RC4:HIGH:!MD5:!aNULL:!EDH").unwrap();
-        Ciphers::parse("ECDHE+AESGCM:-kRSA:+SHA1:@STRENGTH").unwrap();
-        let level = Ciphers::parse("DEFAULT@SECLEVEL=0");
-        assert!(level.is_ok() || Ciphers::parse("DEFAULT:@SECLEVEL=0").is_ok());
-        assert_eq!(Ciphers::parse("ALL:@SECLEVEL=0").unwrap().level, Some(0));
+    fn s16_the_default_is_forward_secret_and_authenticated() {
+        let names = offered(None);
+        assert!(names.contains(&"ECDHE-RSA-AES128-GCM-SHA256"));
+        assert!(names.contains(&"ECDHE-ECDSA-CHACHA20-POLY1305"));
+        assert!(names.contains(&"TLS_AES_128_GCM_SHA256"));
+        for name in names.iter().filter(|name| !name.starts_with("TLS_")) {
+            assert!(
+                name.starts_with("ECDHE-") || name.starts_with("DHE-RSA-"),
+                "{name}"
+            );
+            assert!(name.contains("GCM") || name.contains("CHACHA20"), "{name}");
+        }
+    }
+
+    #[test]
+    fn s16_both_kinds_in_one_text() {
+        let text = "TLS_AES_128_GCM_SHA256:ECDHE-RSA-AES128-GCM-SHA256,AES256-SHA ;!aNULL";
+        assert_eq!(
+            offered(Some(text)),
+            [
+                "TLS_AES_128_GCM_SHA256",
+                "ECDHE-RSA-AES128-GCM-SHA256",
+                "AES256-SHA"
+            ]
+        );
+        assert_eq!(Ciphers::parse(text).unwrap().security_level(), 2);
+    }
+
+    #[test]
+    fn s16_old_names_alone_keep_the_tls13_suites_and_not_the_other_way_round() {
+        assert!(offered(Some("AES256-SHA")).contains(&"TLS_AES_128_GCM_SHA256"));
+        assert!(!Ciphers::parse("AES256-SHA").unwrap().only_tls13());
+        assert!(Ciphers::parse("TLS_AES_128_GCM_SHA256")
+            .unwrap()
+            .only_tls13());
+        assert!(!Ciphers::default().only_tls13());
+    }
+
+    #[test]
+    fn s16_lists_of_the_wild_are_taken() {
+        for list in [
+            "AES128-GCM-SHA256:RC4:HIGH:!MD5:!aNULL:!EDH",
+            "ECDHE+AESGCM:-kRSA:+SHA1:@STRENGTH",
+            "kEECDH+aRSA+AES128:!EXP:!LOW",
+            "HIGH:!aNULL:!EXPORT:!DES:!RC4:!PSK:!aECDH:!EDH-DSS-DES-CBC3-SHA:!EDH-RSA-DES-CBC3-SHA:\
+             !KRB5-DES-CBC3-SHA:!SRP:!CAMELLIA",
+            // Node 20's own default names two that never existed.
+            "TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256:\
+             ECDHE-RSA-AES128-GCM-SHA256:DHE-RSA-AES256-SHA384:ECDHE-RSA-AES256-SHA256:HIGH:!eNULL",
+            "ALL:!ADH:RC4+RSA:+HIGH:+MEDIUM:+LOW:+SSLv2:+EXP:+eNULL",
+        ] {
+            Ciphers::parse(list).unwrap();
+        }
+        assert_eq!(
+            offered(Some(
+                "TLS_AES_128_GCM_SHA256:TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"
+            )),
+            ["TLS_AES_128_GCM_SHA256", "ECDHE-RSA-AES128-GCM-SHA256"]
+        );
+    }
+
+    #[test]
+    fn s24_the_security_level_stands_anywhere() {
+        for (list, level) in [
+            ("DEFAULT@SECLEVEL=0", 0),
+            ("DEFAULT:@SECLEVEL=1", 1),
+            ("@SECLEVEL=3:HIGH", 3),
+            ("HIGH:!aNULL@SECLEVEL=0", 0),
+            ("TLS_AES_128_GCM_SHA256:@SECLEVEL=1", 1),
+        ] {
+            assert_eq!(Ciphers::parse(list).unwrap().security_level(), level);
+        }
     }
 
     #[test]
     fn s16_c014_what_cannot_be_used_is_refused_by_name() {
         for (bad, named) in [
             ("NO-SUCH-CIPHER", "NO-SUCH-CIPHER"),
-            ("HIGH:!NO-SUCH-CIPHER", "NO-SUCH-CIPHER"),
+            ("HIGH:!AES128-SAH", "!AES128-SAH"),
+            ("HIGH:high", "\"high\""),
             ("TLS_NO_SUCH_SUITE", "TLS_NO_SUCH_SUITE"),
             ("ECDHE+NOSUCH", "NOSUCH"),
+            ("HIGH:!TLS_AES_128_GCM_SHA256", "TLS 1.3"),
+            ("HIGH:DEFAULT", "first"),
+            ("!DEFAULT", "first"),
             ("HIGH:@SECLEVEL=9", "SECLEVEL"),
+            ("HIGH:@SECLEVEL=", "SECLEVEL"),
+            ("HIGH:@NONE", "@NONE"),
+            ("@SECLEVEL=0", "DEFAULT"),
+            ("!", "\"!\""),
+            ("AES+", "AES+"),
             ("", "empty"),
             (" : ", "empty"),
             ("HIGH\n", "control"),
+            ("HIGH\0", "control"),
+            ("é", "unknown"),
+            ("RC4", "none of"),
+            ("!ALL", "none of"),
         ] {
             let error = Ciphers::parse(bad).unwrap_err();
             assert_eq!(error.status, Status::Ciphers);
-            assert!(error.message.contains(named), "{error}");
+            assert!(error.message.contains(named), "{bad}: {error}");
         }
         assert!(Ciphers::parse(&"HIGH:".repeat(20_000)).is_err());
-        assert!(Ciphers::parse("RC4").is_err());
+        assert!(
+            Ciphers::parse(&"x".repeat(10_240))
+                .unwrap_err()
+                .message
+                .len()
+                < 200
+        );
     }
 }

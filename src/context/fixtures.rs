@@ -27,11 +27,25 @@ pub struct Authority {
 
 impl Authority {
     pub fn new() -> Authority {
+        Authority::named("test authority")
+    }
+
+    pub fn named(common_name: &str) -> Authority {
         let key = ec_key();
         let mut name = X509NameBuilder::new().unwrap();
-        name.append_entry_by_text("CN", "test authority").unwrap();
+        name.append_entry_by_text("CN", common_name).unwrap();
         let name = name.build();
         let certificate = certificate(&name, &key, &name, &key, true);
+        Authority { certificate, key }
+    }
+
+    /// A CA that this one has certified.
+    pub fn subordinate(&self, common_name: &str) -> Authority {
+        let key = ec_key();
+        let mut name = X509NameBuilder::new().unwrap();
+        name.append_entry_by_text("CN", common_name).unwrap();
+        let issuer = self.certificate.subject_name();
+        let certificate = certificate(&name.build(), &key, issuer, &self.key, true);
         Authority { certificate, key }
     }
 

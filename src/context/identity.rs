@@ -1,12 +1,24 @@
-//! Certificates with their keys: one of each key type, RSA and ECDSA side by side.
+//! Who we are: certificates with their chains and private keys, one of each key type, so that RSA
+//! and ECDSA stand side by side and each peer gets what it can use.
 
-use openssl::pkey::{Id, PKey, Private};
+use openssl::nid::Nid;
+use openssl::pkey::{Id, PKey, Private, Public};
 use openssl::sha::Sha256;
 use openssl::ssl::SslContextBuilder;
-use openssl::x509::X509;
+use openssl::x509::{X509Ref, X509};
 
+use super::pem;
 use crate::error::{Error, Result, Status};
-use crate::sys::{context, error_queue, pem};
+use crate::sys::{context, error_queue, x509_name};
+
+/// The key types that TLS has certificates for, with their names.
+const KEY_TYPES: &[(Id, &str)] = &[
+    (Id::RSA, "RSA"),
+    (Id::RSA_PSS, "RSA-PSS"),
+    (Id::EC, "EC"),
+    (Id::ED25519, "Ed25519"),
+    (Id::ED448, "Ed448"),
+];
 
 /// A leaf and what leads from it towards the CA.
 #[derive(Clone)]
@@ -15,7 +27,7 @@ struct Chain {
     rest: Vec<X509>,
 }
 
-/// The halves for one key type.
+/// What there is for one key type: both halves, or the one that waits for the other.
 #[derive(Clone)]
 struct Identity {
     key_type: Id,
@@ -27,33 +39,36 @@ struct Identity {
 pub struct Identities(Vec<Identity>);
 
 impl Identities {
-    /// Replaces the certificate of the same key type, or adds one. Refused at once when the key of
-    /// that type is there and does not belong to it.
-    pub fn set_cert(&mut self, pem: &[u8]) -> Result<()> {
-        let (key_type, chain) = parse_chain(pem)?;
+    /// Replaces the certificate of the same key type, or adds one.
+    ///
+    /// # Errors
+    /// `Certificate`: it cannot be read or used. `KeyMismatch`: the key of that type is there and
+    /// does not belong to it, or a key of another type waits for its certificate.
+    pub fn set_cert(&mut self, text: &[u8]) -> Result<()> {
+        let (key_type, chain) = read_chain(text)?;
         let mut identity = self.of_type(key_type);
         identity.chain = Some(chain);
-        identity.check()?;
-        self.put(identity);
-        Ok(())
+        self.check_and_put(identity)
     }
 
-    pub fn set_key(&mut self, pem: &[u8], passphrase: Option<&[u8]>) -> Result<()> {
-        let key = pem::private_key(pem, passphrase)?;
+    /// Replaces the key of the same type, or adds one.
+    ///
+    /// # Errors
+    /// `Key`, `Passphrase`: it cannot be read or used. `KeyMismatch`, as for the certificate.
+    pub fn set_key(&mut self, text: &[u8], passphrase: Option<&[u8]>) -> Result<()> {
+        let key = read_key(text, passphrase)?;
         let mut identity = self.of_type(key.id());
         identity.key = Some(key);
-        identity.check()?;
-        self.check_against_others(&identity)?;
-        self.put(identity);
-        Ok(())
+        self.check_and_put(identity)
     }
 
+    /// Both halves in one step: the only way to replace a pair by one with another key.
     pub fn set_both(&mut self, cert: &[u8], key: &[u8], passphrase: Option<&[u8]>) -> Result<()> {
-        let (key_type, chain) = parse_chain(cert)?;
+        let (key_type, chain) = read_chain(cert)?;
         let identity = Identity {
             key_type,
             chain: Some(chain),
-            key: Some(pem::private_key(key, passphrase)?),
+            key: Some(read_key(key, passphrase)?),
         };
         identity.check()?;
         self.put(identity);
@@ -69,46 +84,82 @@ impl Identities {
         })
     }
 
+    /// A half may wait for its other half. But when halves of both kinds wait, then somebody took
+    /// the wrong file: an RSA key for an ECDSA certificate is a mismatch, and not the beginning of
+    /// two pairs.
+    fn check_and_put(&mut self, identity: Identity) -> Result<()> {
+        identity.check()?;
+        let others = || {
+            self.0
+                .iter()
+                .filter(|other| other.key_type != identity.key_type)
+        };
+        let opposite = match (&identity.chain, &identity.key) {
+            (Some(_), None) => others().find(|other| other.chain.is_none()),
+            (None, Some(_)) => others().find(|other| other.key.is_none()),
+            _ => None,
+        };
+        if let Some(opposite) = opposite {
+            let (cert, key) = if identity.chain.is_some() {
+                (identity.key_type, opposite.key_type)
+            } else {
+                (opposite.key_type, identity.key_type)
+            };
+            return Err(mismatch(format!(
+                "the certificate is for a key of type {}, and the private key is of type {}",
+                type_name(cert),
+                type_name(key),
+            )));
+        }
+        self.put(identity);
+        Ok(())
+    }
+
     fn put(&mut self, identity: Identity) {
         self.0.retain(|other| other.key_type != identity.key_type);
         self.0.push(identity);
     }
 
-    /// A lone key of another type than the one certificate that waits for its key is a mismatch too:
-    /// nobody sets an RSA key for an ECDSA certificate and means to add the other two halves later.
-    fn check_against_others(&self, identity: &Identity) -> Result<()> {
-        let waiting = |other: &&Identity| other.key_type != identity.key_type && other.key.is_none();
-        match (&identity.chain, self.0.iter().find(waiting)) {
-            (None, Some(_)) => Err(mismatch()),
-            _ => Ok(()),
-        }
-    }
-
+    /// Is there a certificate with its key?
     pub fn is_complete(&self) -> bool {
         self.0
             .iter()
             .any(|identity| identity.chain.is_some() && identity.key.is_some())
     }
 
+    /// # Errors
+    /// `InvalidState`: a half without its other half. `Certificate`: too weak for the security level.
     pub fn apply(&self, builder: &mut SslContextBuilder) -> Result<()> {
         for identity in &self.0 {
+            let name = type_name(identity.key_type);
             match (&identity.chain, &identity.key) {
                 (Some(chain), Some(key)) => {
-                    context::use_identity(builder, &chain.leaf, key, &chain.rest)?;
+                    context::use_identity(builder, &chain.leaf, key, &chain.rest)
+                        .map_err(|error| explain_weakness(error, chain))?;
                 }
                 (Some(_), None) => {
-                    return Err(Error::state(
-                        "a certificate is set, but not its key: call tls_context_set_key",
-                    ))
+                    return Err(Error::state(format!(
+                        "there is a certificate for an {name} key, but no key: call \
+                         tls_context_set_key",
+                    )))
                 }
                 (None, _) => {
-                    return Err(Error::state(
-                        "a key is set, but not its certificate: call tls_context_set_cert",
-                    ))
+                    return Err(Error::state(format!(
+                        "there is an {name} key, but no certificate: call tls_context_set_cert",
+                    )))
                 }
             }
         }
         Ok(())
+    }
+
+    /// Completes the chains of those that came as a bare leaf, from the CAs that were added.
+    pub fn build_chains(&self, builder: &mut SslContextBuilder) {
+        for chain in self.0.iter().filter_map(|identity| identity.chain.as_ref()) {
+            if chain.rest.is_empty() {
+                context::build_chain(builder, &chain.leaf);
+            }
+        }
     }
 
     /// The leaf certificates, in the order of their key types.
@@ -116,7 +167,7 @@ impl Identities {
         let mut identities: Vec<&Identity> = self.0.iter().collect();
         identities.sort_by_key(|identity| identity.key_type.as_raw());
         for chain in identities.iter().filter_map(|i| i.chain.as_ref()) {
-            hash.update(&chain.leaf.to_der().map_err(unreadable)?);
+            hash.update(&chain.leaf.to_der().map_err(unusable_public_key)?);
         }
         Ok(())
     }
@@ -127,26 +178,69 @@ impl Identity {
         let (Some(chain), Some(key)) = (&self.chain, &self.key) else {
             return Ok(());
         };
-        error_queue::begin();
-        if chain.leaf.public_key().map_err(unreadable)?.public_eq(key) {
+        if public_key(&chain.leaf)?.public_eq(key) {
             return Ok(());
         }
+        let belongs = |other: &X509| public_key(other).is_ok_and(|public| public.public_eq(key));
+        let place = chain.rest.iter().position(belongs);
         error_queue::begin();
-        Err(mismatch())
+        let subject = shown_subject(&chain.leaf);
+        Err(mismatch(match place {
+            Some(place) => format!(
+                "the private key belongs to certificate {} of the text, and not to the first \
+                 ({subject}): our own certificate must come first",
+                place + 2,
+            ),
+            None => format!(
+                "the private key does not belong to the certificate ({subject}); to replace both, \
+                 use tls_context_set_identity"
+            ),
+        }))
     }
 }
 
-fn parse_chain(pem: &[u8]) -> Result<(Id, Chain)> {
-    let mut certificates = pem::certificates(pem)?;
-    let rest = certificates.split_off(1);
-    let Some(leaf) = certificates.pop() else {
-        return Err(Error::argument("there is no certificate"));
-    };
-    let key_type = leaf.public_key().map_err(unreadable)?.id();
+fn read_chain(text: &[u8]) -> Result<(Id, Chain)> {
+    let mut rest = pem::certificates(text)?;
+    let leaf = rest.remove(0);
+    let key_type = public_key(&leaf)?.id();
+    check_key_type(key_type, Status::Certificate)?;
     Ok((key_type, Chain { leaf, rest }))
 }
 
-fn unreadable(stack: openssl::error::ErrorStack) -> Box<Error> {
+fn read_key(text: &[u8], passphrase: Option<&[u8]>) -> Result<PKey<Private>> {
+    let key = pem::private_key(text, passphrase)?;
+    check_key_type(key.id(), Status::Key)?;
+    Ok(key)
+}
+
+fn check_key_type(key_type: Id, status: Status) -> Result<()> {
+    if KEY_TYPES.iter().any(|(known, _)| *known == key_type) {
+        return Ok(());
+    }
+    let names: Vec<&str> = KEY_TYPES.iter().map(|(_, name)| *name).collect();
+    let found = Nid::from_raw(key_type.as_raw())
+        .short_name()
+        .unwrap_or("unknown");
+    Err(Error::new(
+        status,
+        "ERR_SSL_UNKNOWN_CERTIFICATE_TYPE",
+        format!(
+            "a key of type {found} cannot be used for TLS; these can: {}",
+            names.join(", ")
+        ),
+    ))
+}
+
+fn type_name(key_type: Id) -> &'static str {
+    let found = KEY_TYPES.iter().find(|(known, _)| *known == key_type);
+    found.map_or("unknown", |(_, name)| name)
+}
+
+fn public_key(certificate: &X509Ref) -> Result<PKey<Public>> {
+    certificate.public_key().map_err(unusable_public_key)
+}
+
+fn unusable_public_key(stack: openssl::error::ErrorStack) -> Box<Error> {
     error_queue::from_stack(
         Status::Certificate,
         "the certificate's public key cannot be used",
@@ -154,12 +248,31 @@ fn unreadable(stack: openssl::error::ErrorStack) -> Box<Error> {
     )
 }
 
-fn mismatch() -> Box<Error> {
+fn shown_subject(certificate: &X509Ref) -> String {
+    x509_name::text(certificate.subject_name()).replace('\n', ", ")
+}
+
+fn mismatch(message: String) -> Box<Error> {
     Error::new(
         Status::KeyMismatch,
         "ERR_OSSL_X509_KEY_VALUES_MISMATCH",
-        "the key does not belong to the certificate; to replace both, use tls_context_set_identity",
+        message,
     )
+}
+
+/// What to do about a certificate that OpenSSL refuses for the security level.
+fn explain_weakness(mut error: Box<Error>, chain: &Chain) -> Box<Error> {
+    let remedy = match error.name.as_ref() {
+        "ERR_SSL_EE_KEY_TOO_SMALL" | "ERR_SSL_CA_KEY_TOO_SMALL" => "use a stronger key",
+        "ERR_SSL_CA_MD_TOO_WEAK" => "have it signed with SHA-256 or better",
+        _ => return error,
+    };
+    error.message = format!(
+        "{} ({}): {remedy}, or lower the security level with @SECLEVEL in tls_context_set_ciphers",
+        error.message,
+        shown_subject(&chain.leaf),
+    );
+    error
 }
 
 #[cfg(test)]
@@ -180,7 +293,8 @@ mod tests {
         let ed = PKey::generate_ed25519().unwrap();
         let sec1 = ec.ec_key().unwrap().private_key_to_pem().unwrap();
         let with_parameters = [
-            b"-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n".to_vec(),
+            b"-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n"
+                .to_vec(),
             sec1.clone(),
         ]
         .concat();
@@ -195,7 +309,9 @@ mod tests {
         ];
         for (key, pem) in forms {
             let mut identities = Identities::default();
-            identities.set_cert(&authority.issue("localhost", key)).unwrap();
+            identities
+                .set_cert(&authority.issue("localhost", key))
+                .unwrap();
             assert!(!identities.is_complete());
             identities.set_key(&pem, None).unwrap();
             assert!(identities.is_complete());

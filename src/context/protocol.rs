@@ -2,11 +2,16 @@
 
 use openssl::ssl::{SslContextBuilder, SslVersion};
 
+use super::ciphers::Ciphers;
 use crate::error::{Error, Result, Status};
 use crate::sys::error_queue;
 
 /// TLS 1.0 to 1.3, by their last digit.
 type Version = u8;
+
+const TLS_1_2: Version = 2;
+const TLS_1_3: Version = 3;
+const NAMES: [&str; 4] = ["TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Versions {
@@ -17,29 +22,43 @@ pub struct Versions {
 impl Default for Versions {
     /// TLS 1.2 and 1.3, as in Node.
     fn default() -> Versions {
-        Versions { min: 2, max: 3 }
+        Versions {
+            min: TLS_1_2,
+            max: TLS_1_3,
+        }
     }
 }
 
 impl Versions {
-    /// Node's `secureProtocol`: the names of OpenSSL's methods.
+    /// Node's `secureProtocol`: the names of OpenSSL's methods. The `_client_` and `_server_` forms
+    /// mean the same versions: a context serves both roles.
     pub fn of_method(method: &str) -> Result<Versions> {
-        let name = method
-            .strip_suffix("_method")
-            .map(|name| name.trim_end_matches("_server").trim_end_matches("_client"));
-        let only = |version| Ok(Versions { min: version, max: version });
+        let name = method.strip_suffix("_method");
+        let name = name.map(|name| {
+            let role_less = name
+                .strip_suffix("_server")
+                .or(name.strip_suffix("_client"));
+            role_less.unwrap_or(name)
+        });
+        let only = |version| {
+            Ok(Versions {
+                min: version,
+                max: version,
+            })
+        };
         match name {
-            Some("TLS" | "SSLv23") => Ok(Versions { min: 0, max: 3 }),
+            Some("TLS" | "SSLv23") => Ok(Versions {
+                min: 0,
+                max: TLS_1_3,
+            }),
             Some("TLSv1") => only(0),
             Some("TLSv1_1") => only(1),
-            Some("TLSv1_2") => only(2),
-            Some(old @ ("SSLv2" | "SSLv3")) => Err(Error::new(
-                Status::Protocol,
+            Some("TLSv1_2") => only(TLS_1_2),
+            Some(old @ ("SSLv2" | "SSLv3")) => Err(refused(
                 "ERR_TLS_INVALID_PROTOCOL_METHOD",
-                format!("{old} is insecure, and no OpenSSL in use today has it: use TLS_method"),
+                format!("{old} is insecure and not supported: use TLS_method"),
             )),
-            _ => Err(Error::new(
-                Status::Protocol,
+            _ => Err(refused(
                 "ERR_TLS_INVALID_PROTOCOL_METHOD",
                 "unknown method; known are TLS_method, SSLv23_method, TLSv1_method, \
                  TLSv1_1_method, TLSv1_2_method, and their _server_method and _client_method forms",
@@ -48,20 +67,20 @@ impl Versions {
     }
 
     pub fn with_min(self, version: &str) -> Result<Versions> {
-        self.replaced(parse(version)?, self.max)
+        Versions::between(parse(version)?, self.max, "maximum")
     }
 
     pub fn with_max(self, version: &str) -> Result<Versions> {
-        self.replaced(self.min, parse(version)?)
+        Versions::between(self.min, parse(version)?, "minimum")
     }
 
-    fn replaced(self, min: Version, max: Version) -> Result<Versions> {
+    fn between(min: Version, max: Version, other: &str) -> Result<Versions> {
         if min > max {
-            return Err(Error::new(
-                Status::Protocol,
+            return Err(refused(
                 "ERR_TLS_INVALID_PROTOCOL_VERSION",
                 format!(
-                    "the lowest version ({}) would be above the highest ({}): set the other first",
+                    "the minimum version {} would be above the maximum version {}: set the {other} \
+                     first",
                     name(min),
                     name(max)
                 ),
@@ -70,19 +89,34 @@ impl Versions {
         Ok(Versions { min, max })
     }
 
-    pub fn apply(self, builder: &mut SslContextBuilder, security_level: u32) -> Result<()> {
-        if self.max < 2 && security_level > 0 {
-            return Err(Error::new(
-                Status::Protocol,
+    /// # Errors
+    /// `Protocol`: none of the versions can work with these ciphers.
+    pub fn apply(self, builder: &mut SslContextBuilder, ciphers: &Ciphers) -> Result<()> {
+        if self.max < TLS_1_2 && ciphers.security_level() > 0 {
+            return Err(refused(
                 "ERR_TLS_PROTOCOL_VERSION_CONFLICT",
-                "TLS 1.0 and 1.1 work only at security level 0: add @SECLEVEL=0 to the ciphers",
+                "TLS 1.0 and 1.1 work only at security level 0: call tls_context_set_ciphers with \
+                 DEFAULT@SECLEVEL=0",
             ));
+        }
+        let mut min = self.min;
+        if ciphers.only_tls13() {
+            if self.max < TLS_1_3 {
+                return Err(refused(
+                    "ERR_TLS_PROTOCOL_VERSION_CONFLICT",
+                    format!(
+                        "the ciphers are all for TLS 1.3, and {} is the maximum version",
+                        name(self.max)
+                    ),
+                ));
+            }
+            min = TLS_1_3;
         }
         let failed = |stack| {
             error_queue::from_stack(Status::Protocol, "this OpenSSL lacks the version", &stack)
         };
         builder
-            .set_min_proto_version(Some(openssl_version(self.min)))
+            .set_min_proto_version(Some(openssl_version(min)))
             .map_err(failed)?;
         builder
             .set_max_proto_version(Some(openssl_version(self.max)))
@@ -90,32 +124,45 @@ impl Versions {
     }
 }
 
+fn refused(name: &'static str, message: impl Into<String>) -> Box<Error> {
+    Error::new(Status::Protocol, name, message)
+}
+
 fn openssl_version(version: Version) -> SslVersion {
     match version {
         0 => SslVersion::TLS1,
         1 => SslVersion::TLS1_1,
-        2 => SslVersion::TLS1_2,
+        TLS_1_2 => SslVersion::TLS1_2,
         _ => SslVersion::TLS1_3,
     }
 }
 
 fn name(version: Version) -> &'static str {
-    ["TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"][usize::from(version.min(3))]
+    NAMES[usize::from(version)]
 }
 
 fn parse(version: &str) -> Result<Version> {
-    (0..=3).find(|known| name(*known) == version).ok_or_else(|| {
-        Error::new(
-            Status::Protocol,
-            "ERR_TLS_INVALID_PROTOCOL_VERSION",
-            "unknown version; known are TLSv1, TLSv1.1, TLSv1.2 and TLSv1.3",
-        )
-    })
+    let name = "ERR_TLS_INVALID_PROTOCOL_VERSION";
+    if matches!(version, "SSLv2" | "SSLv3") {
+        return Err(refused(
+            name,
+            format!("{version} is insecure and not supported"),
+        ));
+    }
+    (0..=TLS_1_3)
+        .find(|known| NAMES[usize::from(*known)] == version)
+        .ok_or_else(|| {
+            refused(
+                name,
+                "unknown version; known are TLSv1, TLSv1.1, TLSv1.2 and TLSv1.3",
+            )
+        })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use openssl::ssl::SslMethod;
 
     #[test]
     fn s24_nodes_method_names() {
@@ -125,11 +172,21 @@ mod tests {
         assert_eq!(versions("TLSv1_1_client_method"), Ok((1, 1)));
         assert_eq!(versions("TLS_method"), Ok((0, 3)));
         assert_eq!(versions("SSLv23_method"), Ok((0, 3)));
-        for refused in ["SSLv3_method", "SSLv2_method", "", "TLS", "xyz_method"] {
+        for refused in [
+            "SSLv3_method",
+            "SSLv2_method",
+            "",
+            "TLS",
+            "xyz_method",
+            "TLS_server_client_method",
+        ] {
             let error = versions(refused).unwrap_err();
             assert_eq!(error.name, "ERR_TLS_INVALID_PROTOCOL_METHOD");
         }
-        assert!(versions("SSLv3_method").unwrap_err().message.contains("SSLv3"));
+        assert!(versions("SSLv3_method")
+            .unwrap_err()
+            .message
+            .contains("SSLv3"));
     }
 
     #[test]
@@ -139,9 +196,40 @@ mod tests {
         let low = default.with_min("TLSv1").unwrap();
         let only_old = low.with_max("TLSv1.1").unwrap();
         assert!(only_old.with_min("TLSv1.3").is_err());
-        for unknown in ["tlsv1.2", "TLSv1.4", "", "1.2"] {
+        for unknown in ["tlsv1.2", "TLSv1.4", "", "1.2", "SSLv3"] {
             let error = default.with_min(unknown).unwrap_err();
+            assert_eq!(error.status, Status::Protocol);
             assert_eq!(error.name, "ERR_TLS_INVALID_PROTOCOL_VERSION");
         }
+    }
+
+    #[test]
+    fn s82_what_cannot_work_with_the_ciphers_is_refused() {
+        let apply = |versions: Versions, list: &str| {
+            let mut builder = SslContextBuilder::new(SslMethod::tls()).unwrap();
+            let ciphers = Ciphers::parse(list).unwrap();
+            versions.apply(&mut builder, &ciphers)?;
+            Ok::<_, Box<Error>>((builder.min_proto_version(), builder.max_proto_version()))
+        };
+        let (tls1, tls11) = (Some(SslVersion::TLS1), Some(SslVersion::TLS1_1));
+        let (tls12, tls13) = (Some(SslVersion::TLS1_2), Some(SslVersion::TLS1_3));
+        let old = Versions { min: 0, max: 1 };
+        assert!(apply(old, "DEFAULT")
+            .unwrap_err()
+            .message
+            .contains("@SECLEVEL=0"));
+        assert_eq!(apply(old, "DEFAULT@SECLEVEL=0"), Ok((tls1, tls11)));
+        assert_eq!(
+            apply(Versions { min: 0, max: 3 }, "DEFAULT"),
+            Ok((tls1, tls13))
+        );
+        let suites = "TLS_AES_128_GCM_SHA256";
+        assert_eq!(apply(Versions::default(), suites), Ok((tls13, tls13)));
+        assert_eq!(apply(Versions::default(), "DEFAULT"), Ok((tls12, tls13)));
+        let only_12 = Versions { min: 2, max: 2 };
+        assert!(apply(only_12, suites)
+            .unwrap_err()
+            .message
+            .contains("TLSv1.2"));
     }
 }

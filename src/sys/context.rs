@@ -1,10 +1,10 @@
 //! Calls on an `SSL_CTX` that the openssl crate lacks.
 
 use foreign_types::{ForeignType, ForeignTypeRef};
-use libc::c_int;
+use libc::{c_int, c_long, c_uchar, c_uint, c_void};
 use openssl::pkey::{PKeyRef, Private};
-use openssl::ssl::SslContextBuilder;
-use openssl::stack::Stack;
+use openssl::ssl::{SslCipher, SslContextBuilder, SslSessionRef};
+use openssl::stack::{Stack, StackRef};
 use openssl::x509::store::X509StoreRef;
 use openssl::x509::{X509Ref, X509};
 
@@ -23,6 +23,13 @@ extern "C" {
         context: *mut openssl_sys::SSL_CTX,
         store: *mut openssl_sys::X509_STORE,
     );
+    fn SSL_CTX_get_ciphers(
+        context: *const openssl_sys::SSL_CTX,
+    ) -> *mut openssl_sys::stack_st_SSL_CIPHER;
+    fn SSL_SESSION_get0_id_context(
+        session: *const openssl_sys::SSL_SESSION,
+        length: *mut c_uint,
+    ) -> *const c_uchar;
 }
 
 /// Adds a certificate, its key and its own chain, beside those of other key types
@@ -59,9 +66,58 @@ pub fn use_identity(
     }
 }
 
+/// Looks in the context's store for what leads from `leaf`, which is one of the context's own, to
+/// its CA, and keeps it as the chain to send, without the root (SSL_CTX_build_cert_chain(3)). A
+/// chain that cannot be completed is kept as far as it goes.
+pub fn build_chain(builder: &mut SslContextBuilder, leaf: &X509Ref) {
+    const SELECT_CURRENT_CERT: c_int = 116;
+    const BUILD_CERT_CHAIN: c_int = 105;
+    const NO_ROOT: c_long = 0x2;
+    const IGNORE_ERROR: c_long = 0x8;
+    const CLEAR_ERROR: c_long = 0x10;
+    let flags = NO_ROOT | IGNORE_ERROR | CLEAR_ERROR;
+    error_queue::begin();
+    // SAFETY: both are live; the first call only compares the leaf with the context's own.
+    unsafe {
+        let leaf = leaf.as_ptr().cast::<c_void>();
+        if openssl_sys::SSL_CTX_ctrl(builder.as_ptr(), SELECT_CURRENT_CERT, 0, leaf) == 1 {
+            let none = std::ptr::null_mut();
+            openssl_sys::SSL_CTX_ctrl(builder.as_ptr(), BUILD_CERT_CHAIN, flags, none);
+        }
+    }
+    error_queue::begin();
+}
+
 /// Trusts what is in a store that is shared with other contexts.
 pub fn share_store(builder: &mut SslContextBuilder, store: &X509StoreRef) {
     // SAFETY: both are live; the context takes a reference of its own, and nobody adds to a shared
     // store any more.
     unsafe { SSL_CTX_set1_cert_store(builder.as_ptr(), store.as_ptr()) };
+}
+
+/// OpenSSL's names of the cipher suites that are set, those of TLS 1.3 first.
+pub fn cipher_names(builder: &SslContextBuilder) -> Vec<&'static str> {
+    // SAFETY: the list is NULL or borrowed from the live context for the length of this call; the
+    // names in it live as long as the process.
+    unsafe {
+        let list = SSL_CTX_get_ciphers(builder.as_ptr());
+        if list.is_null() {
+            return Vec::new();
+        }
+        let list: &StackRef<SslCipher> = StackRef::from_ptr(list);
+        list.iter().map(|cipher| cipher.name()).collect()
+    }
+}
+
+/// The session id context that a session was made with (SSL_SESSION_get0_id_context(3)).
+pub fn session_id_context(session: &SslSessionRef) -> &[u8] {
+    let mut length = 0;
+    // SAFETY: a live session, which the result is a part of.
+    unsafe {
+        let start = SSL_SESSION_get0_id_context(session.as_ptr(), &mut length);
+        if start.is_null() || length == 0 {
+            return &[];
+        }
+        std::slice::from_raw_parts(start, length as usize)
+    }
 }

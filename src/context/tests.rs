@@ -1,0 +1,256 @@
+//! What the settings come to in real handshakes.
+
+use super::fixtures::{rsa_key, Authority};
+use super::*;
+use crate::sys::tls::{Outcome, Tls};
+use crate::sys::verify::PeerCheck;
+use openssl::ssl::{SslSession, SslVerifyMode};
+
+fn served(authority: &Authority) -> Arc<Context> {
+    let (cert, key) = authority.issue_ec("localhost");
+    let context = Context::new();
+    context.set_identity(&cert, &key, None).unwrap();
+    context
+}
+
+fn trusting(authority: &Authority) -> Arc<Context> {
+    let context = Context::new();
+    context.add_ca(&authority.pem()).unwrap();
+    context
+}
+
+/// Both ends after a handshake in memory, the client's first.
+fn handshake(
+    server: &Context,
+    client: &Context,
+    session: Option<&SslSession>,
+) -> Result<(Tls, Tls)> {
+    let mut server = Tls::new(server.freeze()?.ssl_context(), true)?;
+    server.ssl_mut().set_verify(SslVerifyMode::NONE);
+    let mut client = Tls::new(client.freeze()?.ssl_context(), false)?;
+    client.ssl_mut().set_verify(SslVerifyMode::PEER);
+    verify::attach(client.ssl_mut(), PeerCheck::new(true, None))?;
+    if let Some(session) = session {
+        client.set_session(session)?;
+    }
+    let (mut to_server, mut to_client) = (Vec::new(), Vec::new());
+    for _ in 0..8 {
+        let input = std::mem::take(&mut to_client);
+        error_queue::begin();
+        let at_client = client.handshake(&mut input.as_slice(), &mut to_server);
+        if at_client == Outcome::Failed {
+            return Err(error_queue::take_error(Status::Tls, "client"));
+        }
+        let input = std::mem::take(&mut to_server);
+        let at_server = server.handshake(&mut input.as_slice(), &mut to_client);
+        if at_server == Outcome::Failed {
+            return Err(error_queue::take_error(Status::Tls, "server"));
+        }
+        if at_client == Outcome::Done(0) && at_server == Outcome::Done(0) {
+            return Ok((client, server));
+        }
+    }
+    panic!("the handshake does not end");
+}
+
+#[test]
+fn c105_a_frozen_context_cannot_be_changed_and_stays_the_same() {
+    let context = Context::new();
+    let first = context.freeze().unwrap();
+    let error = context.set_ciphers("HIGH").unwrap_err();
+    assert_eq!(error.status, Status::Frozen);
+    assert!(Arc::ptr_eq(&first, &context.freeze().unwrap()));
+    assert!(!first.has_identity());
+}
+
+#[test]
+fn a_failed_freeze_can_be_mended() {
+    let context = Context::new();
+    context.set_max_version("TLSv1.1").unwrap_err();
+    context.set_secure_protocol("TLSv1_1_method").unwrap();
+    assert_eq!(context.freeze().err().unwrap().status, Status::Protocol);
+    context.set_ciphers("ALL:@SECLEVEL=0").unwrap();
+    context.freeze().unwrap();
+}
+
+#[test]
+fn s13_half_an_identity_is_told_at_the_first_use() {
+    let (cert, key) = Authority::new().issue_ec("localhost");
+    let context = Context::new();
+    context.set_cert(&cert).unwrap();
+    let error = context.freeze().err().unwrap();
+    assert!(error.message.contains("tls_context_set_key"), "{error}");
+    let context = Context::new();
+    context.set_key(&key, None).unwrap();
+    let error = context.freeze().err().unwrap();
+    assert!(error.message.contains("tls_context_set_cert"), "{error}");
+    context.set_cert(&cert).unwrap();
+    assert!(context.freeze().unwrap().has_identity());
+}
+
+#[test]
+fn s24_c086_a_key_too_weak_for_the_level_is_told_at_the_first_use() {
+    let weak = rsa_key(1024);
+    let cert = Authority::new().issue("localhost", &weak);
+    let context = Context::new();
+    let key = weak.private_key_to_pem_pkcs8().unwrap();
+    context.set_identity(&cert, &key, None).unwrap();
+    let error = context.freeze().err().unwrap();
+    assert_eq!(error.status, Status::Certificate);
+    assert_eq!(error.name, "ERR_SSL_EE_KEY_TOO_SMALL");
+    assert!(error.message.contains("@SECLEVEL"), "{error}");
+    context.set_ciphers("DEFAULT@SECLEVEL=1").unwrap();
+    context.freeze().unwrap();
+}
+
+#[test]
+fn s14_only_added_cas_are_trusted() {
+    let (authority, other) = (Authority::new(), Authority::named("another"));
+    handshake(&served(&authority), &trusting(&authority), None).unwrap();
+    let nobody = Context::new();
+    nobody.clear_ca().unwrap();
+    for client in [trusting(&other), nobody, Context::new()] {
+        let error = handshake(&served(&authority), &client, None).err().unwrap();
+        assert_eq!(error.name, "ERR_SSL_CERTIFICATE_VERIFY_FAILED");
+    }
+}
+
+#[test]
+fn s11_each_peer_gets_the_certificate_that_it_can_use() {
+    let authority = Authority::new();
+    let server = served(&authority);
+    let rsa = rsa_key(2048);
+    let key = rsa.private_key_to_pem_pkcs8().unwrap();
+    let cert = authority.issue("localhost", &rsa);
+    server.set_identity(&cert, &key, None).unwrap();
+    for (cipher, bits) in [
+        ("ECDHE-ECDSA-AES128-GCM-SHA256", 256),
+        ("ECDHE-RSA-AES128-GCM-SHA256", 2048),
+    ] {
+        let client = trusting(&authority);
+        client.set_ciphers(cipher).unwrap();
+        client.set_max_version("TLSv1.2").unwrap();
+        let (client, _) = handshake(&server, &client, None).unwrap();
+        let leaf = client.ssl().peer_certificate().unwrap();
+        assert_eq!(leaf.public_key().unwrap().bits(), bits);
+    }
+}
+
+#[test]
+fn s13_a_bare_leaf_is_completed_from_the_added_cas() {
+    let root = Authority::new();
+    let middle = root.subordinate("middle");
+    let sent = |server: &Context| {
+        let (client, _) = handshake(server, &trusting(&root), None)?;
+        Ok::<_, Box<Error>>(
+            client
+                .ssl()
+                .peer_cert_chain()
+                .map_or(0, |chain| chain.len()),
+        )
+    };
+    let bare = served(&middle);
+    let error = sent(&bare).err().unwrap();
+    assert_eq!(error.name, "ERR_SSL_CERTIFICATE_VERIFY_FAILED");
+    let completed = served(&middle);
+    completed
+        .add_ca(&[middle.pem(), root.pem()].concat())
+        .unwrap();
+    assert_eq!(sent(&completed), Ok(2));
+    let (cert, key) = middle.issue_ec("localhost");
+    let whole = Context::new();
+    let chain = [cert, middle.pem()].concat();
+    whole.set_identity(&chain, &key, None).unwrap();
+    assert_eq!(sent(&whole), Ok(2));
+}
+
+#[test]
+fn s18_the_servers_order_of_ciphers_wins_when_asked_for() {
+    let authority = Authority::new();
+    let (a, b) = (
+        "ECDHE-ECDSA-AES128-GCM-SHA256",
+        "ECDHE-ECDSA-AES256-GCM-SHA384",
+    );
+    for honor in [false, true] {
+        let server = served(&authority);
+        server.set_ciphers(&format!("{a}:{b}")).unwrap();
+        server.set_honor_cipher_order(honor).unwrap();
+        let client = trusting(&authority);
+        client.set_ciphers(&format!("{b}:{a}")).unwrap();
+        client.set_max_version("TLSv1.2").unwrap();
+        let (client, _) = handshake(&server, &client, None).unwrap();
+        let used = client.ssl().current_cipher().unwrap().name();
+        assert_eq!(used, if honor { a } else { b });
+    }
+}
+
+#[test]
+fn s24_old_versions_work_at_level_0() {
+    let authority = Authority::new();
+    for (method, version) in [("TLSv1_method", "TLSv1"), ("TLSv1_1_method", "TLSv1.1")] {
+        let (server, client) = (served(&authority), trusting(&authority));
+        for context in [&server, &client] {
+            context.set_secure_protocol(method).unwrap();
+            context.set_ciphers("DEFAULT@SECLEVEL=0").unwrap();
+        }
+        let (client, _) = handshake(&server, &client, None).unwrap();
+        assert_eq!(client.ssl().version_str(), version);
+    }
+}
+
+#[test]
+fn s23_the_session_id_context_follows_identity_and_trust() {
+    let authority = Authority::new();
+    let (cert, key) = authority.issue_ec("localhost");
+    let make = |with_ca: bool| {
+        let mut settings = Settings::default();
+        settings.identities.set_both(&cert, &key, None).unwrap();
+        if with_ca {
+            settings.trust.add(&authority.pem()).unwrap();
+        }
+        session_id_context(&settings).unwrap()
+    };
+    assert_eq!(make(true), make(true));
+    assert_ne!(make(true), make(false));
+}
+
+#[test]
+fn s23_a_session_is_for_contexts_with_the_same_trust() {
+    let authority = Authority::new();
+    let server = served(&authority);
+    let first = trusting(&authority);
+    first.set_max_version("TLSv1.2").unwrap();
+    let (mut client, _server) = handshake(&server, &first, None).unwrap();
+    let session = client.ssl().session().unwrap().to_owned();
+    client.keep_session();
+    let same = trusting(&authority);
+    same.set_max_version("TLSv1.2").unwrap();
+    assert!(same.freeze().unwrap().accepts_session(&session));
+    let (again, _server) = handshake(&server, &same, Some(&session)).unwrap();
+    assert!(again.ssl().session_reused());
+    let other = trusting(&authority);
+    other.add_ca(&Authority::named("more").pem()).unwrap();
+    other.set_max_version("TLSv1.2").unwrap();
+    assert!(!other.freeze().unwrap().accepts_session(&session));
+    let error = handshake(&server, &other, Some(&session)).err().unwrap();
+    assert_eq!(
+        error.name,
+        "ERR_SSL_ATTEMPT_TO_REUSE_SESSION_IN_DIFFERENT_CONTEXT"
+    );
+}
+
+#[test]
+fn c028_nothing_is_left_in_the_error_queue() {
+    let authority = Authority::new();
+    let context = served(&authority);
+    context.set_ciphers("RC4:HIGH").unwrap();
+    context.set_key(b"nonsense", None).unwrap_err();
+    context.freeze().unwrap();
+    assert!(error_queue::drain().is_empty());
+}
+
+#[test]
+fn s30_the_default_client_is_shared() {
+    let first = default_client().unwrap();
+    assert!(Arc::ptr_eq(&first, &default_client().unwrap()));
+}
