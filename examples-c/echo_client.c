@@ -88,8 +88,6 @@ static void on_error(tls_stream *stream, const tls_error *error, void *user_data
     (void)stream;
     exchange->failed = 1;
     report("connection", error);
-    if (tls_error_verify_subject(error) != NULL)
-        fprintf(stderr, "about the certificate of:\n%s\n", tls_error_verify_subject(error));
 }
 
 int main(int argc, char **argv) {
@@ -134,6 +132,7 @@ int main(int argc, char **argv) {
         perror(argv[6]);
         return 1;
     }
+    if (exchange.failed) return 1;
     printf("sent %llu bytes, received %llu\n", (unsigned long long)exchange.sent, (unsigned long long)exchange.received);
-    return exchange.failed || exchange.sent != exchange.received;
+    return exchange.sent != exchange.received;
 }

@@ -78,7 +78,10 @@ static void on_data(tls_stream *stream, const uint8_t *data, size_t length, void
         exit(1);
     }
     demo->messages++;
-    if (demo->messages < MESSAGES) send_message(stream, demo);
+    if (demo->messages < MESSAGES)
+        send_message(stream, demo);
+    else
+        check(tls_stream_set_timeout(stream, IDLE_MS), "timeout");   /* and now we are silent */
 }
 
 /* The event itself ends nothing; what to do about a silent connection is our choice. */
@@ -128,7 +131,6 @@ int main(int argc, char **argv) {
     check(tls_stream_on_timeout(stream, on_timeout, &demo), "client");
     check(tls_stream_on_error(stream, on_error, &demo), "client");
     check(tls_stream_on_close(stream, on_close, &demo), "client");
-    check(tls_stream_set_timeout(stream, IDLE_MS), "timeout");
 
     int turns = 0;
     for (; demo.open > 0; turns++) {
