@@ -404,4 +404,43 @@ mod tests {
         let noisy = [b"junk\r\n\0\n".to_vec(), cert, b"trailing".to_vec()].concat();
         identities.set_cert(&noisy).unwrap();
     }
+
+    #[test]
+    fn s11_halves_of_two_pairs_come_in_any_sensible_order() {
+        let authority = Authority::new();
+        let pair = |key: PKey<Private>| {
+            let pem = key.private_key_to_pem_pkcs8().unwrap();
+            (authority.issue("localhost", &key), pem)
+        };
+        let (a, b) = (pair(ec_key()), pair(rsa_key(2048)));
+        let mut certs_first = Identities::default();
+        certs_first.set_cert(&a.0).unwrap();
+        certs_first.set_cert(&b.0).unwrap();
+        certs_first.set_key(&b.1, None).unwrap();
+        certs_first.set_key(&a.1, None).unwrap();
+        let mut keys_first = Identities::default();
+        keys_first.set_key(&a.1, None).unwrap();
+        keys_first.set_key(&b.1, None).unwrap();
+        keys_first.set_cert(&a.0).unwrap();
+        keys_first.set_cert(&b.0).unwrap();
+        let mut crossed = Identities::default();
+        crossed.set_key(&a.1, None).unwrap();
+        let error = crossed.set_cert(&b.0).unwrap_err();
+        assert_eq!(error.status, Status::KeyMismatch);
+        assert!(
+            error.message.contains("RSA") && error.message.contains("EC"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn s13_a_chain_in_the_wrong_order_is_told() {
+        let authority = Authority::new();
+        let (cert, key) = authority.issue_ec("localhost");
+        let reversed = [authority.pem(), cert].concat();
+        let error = Identities::default()
+            .set_both(&reversed, &key, None)
+            .unwrap_err();
+        assert!(error.message.contains("certificate 2"), "{error}");
+    }
 }
