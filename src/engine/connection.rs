@@ -5,10 +5,10 @@ use std::cell::OnceCell;
 
 use openssl::ssl::{SslSession, SslVerifyMode};
 
+use super::check_server_identity;
 use super::facts::Facts;
 use super::failure::{self, FirstBytes};
 use super::settings::{check_host, sni, Role, Settings};
-use super::check_server_identity;
 use crate::context::{Certificate, FrozenContext};
 use crate::error::{Error, Result, Status};
 use crate::sys::tls::{Outcome, Tls};
@@ -382,4 +382,3 @@ pub fn hang_up() -> Box<Error> {
     error.errno = libc::ECONNRESET;
     error
 }
-

@@ -33,7 +33,13 @@ impl FirstBytes {
         let bytes = &self.bytes[..usize::from(self.length)];
         let begins = |text: &[u8]| bytes.starts_with(text);
         const HTTP_METHODS: [&[u8]; 7] = [
-            b"GET ", b"POST ", b"HEAD ", b"PUT ", b"DELETE ", b"OPTIONS ", b"PATCH ",
+            b"GET ",
+            b"POST ",
+            b"HEAD ",
+            b"PUT ",
+            b"DELETE ",
+            b"OPTIONS ",
+            b"PATCH ",
         ];
         if HTTP_METHODS.iter().any(|method| begins(method)) || begins(b"HTTP/") {
             Some("plain HTTP")
@@ -66,7 +72,9 @@ pub fn from_queue(first: &FirstBytes, verify: Option<Box<Error>>) -> Box<Error> 
         ),
         (None, Some(_)) if number == PEER_DID_NOT_RETURN_A_CERTIFICATE => {
             let mut error = missing_certificate();
-            error.message.push_str(": peer did not return a certificate");
+            error
+                .message
+                .push_str(": peer did not return a certificate");
             error
         }
         (None, Some(entry)) => Error::new(
@@ -109,7 +117,9 @@ fn explain(number: i32, reason: &str, first: &FirstBytes) -> String {
         NO_SHARED_CIPHER => "no cipher suite is allowed on both sides",
         UNSUPPORTED_PROTOCOL => "no protocol version is allowed on both sides",
         n if n == ALERT_OFFSET + 48 => "the peer does not trust the CA of our certificate",
-        n if n == ALERT_OFFSET + 116 => "the peer asks for a client certificate, and none was given",
+        n if n == ALERT_OFFSET + 116 => {
+            "the peer asks for a client certificate, and none was given"
+        }
         n if n == ALERT_OFFSET + 70 => "the peer allows none of our protocol versions",
         n if n == ALERT_OFFSET + 40 => {
             "the peer found no parameters in common, or refused for a reason that it does not tell"

@@ -4,14 +4,17 @@
 //! Events are made after every borrow is gone, so a callback may call anything, also on its own pair:
 //! what would change the connection meanwhile is queued and carried out by the outermost call.
 
+mod core;
+
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use self::core::{Core, InputEnd};
 use super::scratch::{self, Plain};
 use super::settings::{check_host, Role, Settings, VerifyName};
-use super::{Connection, Event, Facts, Written, DEFAULT_HIGH_WATER_MARK};
+use super::{Connection, Event, Facts, Written};
 use crate::context::{Certificate, FrozenContext};
 use crate::error::{Error, Result};
 
@@ -43,43 +46,6 @@ enum Call {
     End,
 }
 
-/// How the peer's direction ended.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum InputEnd {
-    Open,
-    /// To be told once all plaintext is read; the flag says whether it was orderly.
-    Pending(bool),
-    Told,
-}
-
-struct Core {
-    context: Arc<FrozenContext>,
-    settings: Settings,
-    connection: Option<Connection>,
-    /// Ciphertext that was taken in but not yet processed, from `stepped` on.
-    input: Vec<u8>,
-    stepped: usize,
-    eof: bool,
-    /// Ciphertext for the transport, from `taken` on.
-    out: Vec<u8>,
-    taken: usize,
-    /// Decrypted bytes that nobody read yet, from `read` on.
-    plain: Vec<u8>,
-    read: usize,
-    /// Written before the handshake was over.
-    early: Vec<u8>,
-    high_water_mark: usize,
-    needs_drain: bool,
-    /// `end` was called; close_notify follows what was written.
-    ending: bool,
-    input_end: InputEnd,
-    /// The error event is still to come.
-    error: Option<Box<Error>>,
-    had_error: bool,
-    /// Nothing more will happen; the close event was made or is being made.
-    closed: bool,
-}
-
 pub struct SecurePair {
     core: RefCell<Core>,
     events: RefCell<Option<Rc<dyn PairEvents>>>,
@@ -107,26 +73,7 @@ impl SecurePair {
             }
         };
         Ok(SecurePair {
-            core: RefCell::new(Core {
-                context,
-                settings,
-                connection: None,
-                input: Vec::new(),
-                stepped: 0,
-                eof: false,
-                out: Vec::new(),
-                taken: 0,
-                plain: Vec::new(),
-                read: 0,
-                early: Vec::new(),
-                high_water_mark: DEFAULT_HIGH_WATER_MARK,
-                needs_drain: false,
-                ending: false,
-                input_end: InputEnd::Open,
-                error: None,
-                had_error: false,
-                closed: false,
-            }),
+            core: RefCell::new(Core::new(context, settings)),
             events: RefCell::new(None),
             push_encrypted: Cell::new(false),
             push_data: Cell::new(false),
@@ -559,153 +506,4 @@ impl SecurePair {
             event(&*events);
         }
     }
-}
-
-impl Core {
-    fn start(&mut self) -> Result<()> {
-        if self.connection.is_none() {
-            self.connection = Some(Connection::new(&self.context, self.settings.clone())?);
-            self.settings.session = None;
-        }
-        Ok(())
-    }
-
-    fn step(&mut self, fresh: &mut &[u8], plain: &mut [u8]) -> Event {
-        let Some(connection) = &mut self.connection else {
-            return Event::NeedInput;
-        };
-        if self.input.is_empty() {
-            return connection.step(fresh, &mut self.out, plain);
-        }
-        let mut waiting = &self.input[self.stepped..];
-        let event = connection.step(&mut waiting, &mut self.out, plain);
-        self.stepped = self.input.len() - waiting.len();
-        if waiting.is_empty() {
-            self.drop_input();
-        }
-        event
-    }
-
-    fn keep_input(&mut self, bytes: &[u8]) {
-        if !self.closed && self.error.is_none() {
-            self.input.extend_from_slice(bytes);
-        }
-    }
-
-    fn drop_input(&mut self) {
-        self.input = Vec::new();
-        self.stepped = 0;
-    }
-
-    fn is_unstarted(&self) -> bool {
-        self.connection.is_none() && !self.closed
-    }
-
-    /// Is there something that reading plaintext may set going again?
-    fn waits_for_reader(&self) -> bool {
-        let end = matches!(self.input_end, InputEnd::Pending(_)) || self.eof;
-        !self.closed && (end || !self.input.is_empty())
-    }
-
-    fn unread(&self) -> usize {
-        self.plain.len() - self.read
-    }
-
-    fn queued(&self) -> usize {
-        self.early.len() + self.out.len() - self.taken
-    }
-
-    fn write(&mut self, data: &[u8]) -> Result<()> {
-        let connection = self.connection.as_mut();
-        let done = match connection {
-            Some(connection) if connection.is_writable() && self.early.is_empty() => {
-                match connection.write(data, &mut self.out) {
-                    Ok(done) => done,
-                    Err(error) => {
-                        self.fail(error);
-                        return Ok(());
-                    }
-                }
-            }
-            _ => 0,
-        };
-        self.early.extend_from_slice(&data[done..]);
-        if self.queued() >= self.high_water_mark {
-            self.needs_drain = true;
-        }
-        Ok(())
-    }
-
-    fn flush_early(&mut self) {
-        let Some(connection) = &mut self.connection else {
-            return;
-        };
-        if !self.early.is_empty() && connection.is_writable() {
-            let early = std::mem::take(&mut self.early);
-            match connection.write(&early, &mut self.out) {
-                Ok(done) => self.early.extend_from_slice(&early[done..]),
-                Err(error) => return self.fail(error),
-            }
-        }
-        self.close_when_written();
-    }
-
-    fn close_when_written(&mut self) {
-        if let Some(connection) = &mut self.connection {
-            if self.ending && self.early.is_empty() {
-                connection.close(&mut self.out);
-            }
-        }
-    }
-
-    fn end_of_input(&mut self) {
-        if self.closed || self.error.is_some() || self.input_end != InputEnd::Open {
-            return;
-        }
-        match self.connection.as_mut().map(Connection::end_of_input) {
-            Some(Ok(clean)) => self.input_end = InputEnd::Pending(clean),
-            Some(Err(error)) => self.fail(error),
-            None => {}
-        }
-    }
-
-    fn fail(&mut self, error: Box<Error>) {
-        if !self.closed && self.error.is_none() {
-            self.error = Some(error);
-            self.drop_input();
-        }
-    }
-
-    /// Both directions have ended, or the transport is gone.
-    fn close_if_over(&mut self) {
-        let ours = self.connection.as_ref().is_some_and(Connection::close_sent);
-        if self.input_end == InputEnd::Told && (ours || self.eof) {
-            self.closed = true;
-        }
-    }
-
-    fn take(&mut self, buffer: &mut [u8]) -> usize {
-        let count = move_bytes(&mut self.out, &mut self.taken, buffer);
-        if self.out.is_empty() {
-            scratch::give_out(std::mem::take(&mut self.out));
-        }
-        count
-    }
-
-    fn read(&mut self, buffer: &mut [u8]) -> usize {
-        move_bytes(&mut self.plain, &mut self.read, buffer)
-    }
-}
-
-/// Moves what fits from `bytes`, of which `done` are gone already; all gone, it is emptied.
-fn move_bytes(bytes: &mut Vec<u8>, done: &mut usize, buffer: &mut [u8]) -> usize {
-    let rest = &bytes[*done..];
-    let count = rest.len().min(buffer.len());
-    buffer[..count].copy_from_slice(&rest[..count]);
-    *done += count;
-    if *done == bytes.len() {
-        bytes.clear();
-        *done = 0;
-    }
-    count
 }

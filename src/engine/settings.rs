@@ -96,7 +96,9 @@ pub fn check_host(name: &str) -> Result<()> {
     } else {
         return Ok(());
     };
-    Err(Error::argument(format!("this host name cannot be used: {wrong}")))
+    Err(Error::argument(format!(
+        "this host name cannot be used: {wrong}"
+    )))
 }
 
 /// The text to send as SNI: none for an address, no trailing dot.

@@ -40,10 +40,7 @@ pub(super) fn object(context: *const tls_context) -> Result<Arc<ContextObject>> 
     }
 }
 
-fn change(
-    context: *mut tls_context,
-    change: impl FnOnce(&Context) -> Result<()>,
-) -> tls_status {
+fn change(context: *mut tls_context, change: impl FnOnce(&Context) -> Result<()>) -> tls_status {
     guard::status(|| change(&object(context)?.context))
 }
 
@@ -140,7 +137,8 @@ pub unsafe extern "C" fn tls_context_set_key(
 ) -> tls_status {
     change(context, |context| {
         // SAFETY: readable, and NUL-terminated, by contract.
-        let (pem, passphrase) = unsafe { (input::bytes(pem, length)?, input::passphrase(passphrase)) };
+        let (pem, passphrase) =
+            unsafe { (input::bytes(pem, length)?, input::passphrase(passphrase)) };
         context.set_key(pem, passphrase)
     })
 }
@@ -387,7 +385,9 @@ pub extern "C" fn tls_context_user_data(context: *const tls_context) -> *mut c_v
     guard::value(std::ptr::null_mut(), || {
         let object = object(context)?;
         let place = object.user_data.lock().unwrap_or_else(|e| e.into_inner());
-        Ok(place.as_ref().map_or(std::ptr::null_mut(), UserData::pointer))
+        Ok(place
+            .as_ref()
+            .map_or(std::ptr::null_mut(), UserData::pointer))
     })
 }
 

@@ -6,10 +6,10 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::callback::{call_user, tls_destroy_callback, tls_post_callback};
+use super::guard;
 use super::registry::{self, Kind, Local, Shared};
 use super::status::{tls_status, TLS_OK};
 use super::user_data::UserData;
-use super::guard;
 use crate::error::{Error, Result, Status};
 use crate::net::Loop;
 

@@ -101,7 +101,9 @@ pub(super) fn flag(value: i32, what: &str) -> Result<bool> {
     match value {
         0 => Ok(false),
         1 => Ok(true),
-        other => Err(Error::argument(format!("{what} must be 0 or 1, not {other}"))),
+        other => Err(Error::argument(format!(
+            "{what} must be 0 or 1, not {other}"
+        ))),
     }
 }
 
@@ -110,9 +112,7 @@ pub(super) fn port(value: i32, lowest: u16) -> Result<u16> {
     u16::try_from(value)
         .ok()
         .filter(|port| *port >= lowest)
-        .ok_or_else(|| {
-            Error::argument(format!("a port is from {lowest} to 65535, not {value}"))
-        })
+        .ok_or_else(|| Error::argument(format!("a port is from {lowest} to 65535, not {value}")))
 }
 
 #[cfg(test)]

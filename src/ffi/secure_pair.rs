@@ -1,15 +1,13 @@
 //! `tls_secure_pair`: TLS without I/O, for any transport.
 
+mod events;
+mod facts;
+
 use std::cell::{Cell, RefCell};
-use std::ffi::{c_char, c_int, c_void, CStr};
+use std::ffi::{c_char, c_int, c_void};
 use std::rc::Rc;
 
-use super::callback::{
-    tls_destroy_callback, tls_secure_pair_callback, tls_secure_pair_close_callback,
-    tls_secure_pair_data_callback, tls_secure_pair_end_callback, tls_secure_pair_error_callback,
-    Registered,
-};
-use super::certificate::{self, tls_certificate};
+use super::callback::{tls_destroy_callback, Registered};
 use super::context::{self, tls_context};
 use super::error::{self, tls_error};
 use super::registry::{self, Exclusive, Guard, Kind};
@@ -17,8 +15,10 @@ use super::status::{tls_status, TLS_OK};
 use super::user_data::UserData;
 use super::{guard, input};
 use crate::engine::pair::{PairEvents, PairOptions, SecurePair};
-use crate::engine::Facts;
 use crate::error::{Error, Result};
+
+pub use events::*;
+pub use facts::*;
 
 /// One TLS connection without a transport: encrypted bytes in and out on one side, plaintext on the
 /// other. No sockets, no loop, no thread.
@@ -113,8 +113,9 @@ impl PairEvents for Hooks {
 
     fn end(&self, clean: bool) {
         // SAFETY: see above.
-        self.end
-            .call(|function, user_data| unsafe { function(self.handle(), clean.into(), user_data) });
+        self.end.call(|function, user_data| unsafe {
+            function(self.handle(), clean.into(), user_data)
+        });
     }
 
     fn error(&self, error: &Error) {
@@ -143,28 +144,6 @@ fn change(
     change: impl FnOnce(&PairObject) -> Result<()>,
 ) -> tls_status {
     guard::status(|| change(&*object(pair)?))
-}
-
-/// A text among what is known of the connection; it lives as long as the pair.
-fn fact(
-    pair: *const tls_secure_pair,
-    pick: impl FnOnce(&Facts) -> Option<&CStr>,
-) -> *const c_char {
-    guard::value(std::ptr::null(), || {
-        Ok(object(pair)?.pair.with_facts(|facts| {
-            facts
-                .and_then(pick)
-                .map_or(std::ptr::null(), CStr::as_ptr)
-        }))
-    })
-}
-
-fn truth(pair: *const tls_secure_pair, pick: impl FnOnce(&Facts) -> bool) -> i32 {
-    guard::value(0, || {
-        Ok(object(pair)?
-            .pair
-            .with_facts(|facts| i32::from(facts.is_some_and(pick))))
-    })
 }
 
 /// A new pair, which has not started. Free it with `tls_secure_pair_free`. Any thread.
@@ -459,175 +438,6 @@ pub extern "C" fn tls_secure_pair_end(pair: *mut tls_secure_pair) -> tls_status 
     change(pair, |object| object.pair.end())
 }
 
-/// Registers the callback of encrypted bytes for the transport; NULL unregisters, and they wait for
-/// `tls_secure_pair_take`. Bytes that wait come with the next call on the pair. Any thread, one at a
-/// time.
-#[no_mangle]
-pub extern "C" fn tls_secure_pair_on_encrypted(
-    pair: *mut tls_secure_pair,
-    callback: tls_secure_pair_data_callback,
-    user_data: *mut c_void,
-) -> tls_status {
-    change(pair, |object| {
-        object.hooks.encrypted.set(callback, user_data);
-        object.pair.set_push_encrypted(callback.is_some());
-        Ok(())
-    })
-}
-
-/// Registers the callback of decrypted bytes; NULL unregisters, and they wait for
-/// `tls_secure_pair_read`. Bytes that wait come with the next call on the pair. Any thread, one at a
-/// time.
-#[no_mangle]
-pub extern "C" fn tls_secure_pair_on_data(
-    pair: *mut tls_secure_pair,
-    callback: tls_secure_pair_data_callback,
-    user_data: *mut c_void,
-) -> tls_status {
-    change(pair, |object| {
-        object.hooks.data.set(callback, user_data);
-        object.pair.set_push_data(callback.is_some());
-        Ok(())
-    })
-}
-
-/// Registers the callback that comes once the handshake is over and the peer accepted, or not
-/// refused; NULL unregisters. Any thread, one at a time. Node: `'secure'`.
-#[no_mangle]
-pub extern "C" fn tls_secure_pair_on_secure(
-    pair: *mut tls_secure_pair,
-    callback: tls_secure_pair_callback,
-    user_data: *mut c_void,
-) -> tls_status {
-    change(pair, |object| {
-        object.hooks.secure.set(callback, user_data);
-        Ok(())
-    })
-}
-
-/// Registers the callback that comes when nothing waits any more, after a write had answered
-/// `TLS_FULL`; NULL unregisters. Any thread, one at a time. Node: `'drain'`.
-#[no_mangle]
-pub extern "C" fn tls_secure_pair_on_drain(
-    pair: *mut tls_secure_pair,
-    callback: tls_secure_pair_callback,
-    user_data: *mut c_void,
-) -> tls_status {
-    change(pair, |object| {
-        object.hooks.drain.set(callback, user_data);
-        Ok(())
-    })
-}
-
-/// Registers the callback of the peer's end, which comes once, after all its data was read; NULL
-/// unregisters. `clean` is 1 after a close_notify; 0 if the transport just ended, so that data may
-/// be missing. Our side stays open until `tls_secure_pair_end`. Any thread, one at a time. Node:
-/// `'end'`.
-#[no_mangle]
-pub extern "C" fn tls_secure_pair_on_end(
-    pair: *mut tls_secure_pair,
-    callback: tls_secure_pair_end_callback,
-    user_data: *mut c_void,
-) -> tls_status {
-    change(pair, |object| {
-        object.hooks.end.set(callback, user_data);
-        Ok(())
-    })
-}
-
-/// Registers the callback of a failure, which comes at most once and is followed by the close event;
-/// NULL unregisters. Any thread, one at a time. Node: `'error'`.
-#[no_mangle]
-pub extern "C" fn tls_secure_pair_on_error(
-    pair: *mut tls_secure_pair,
-    callback: tls_secure_pair_error_callback,
-    user_data: *mut c_void,
-) -> tls_status {
-    change(pair, |object| {
-        object.hooks.error.set(callback, user_data);
-        Ok(())
-    })
-}
-
-/// Registers the callback of the end of the pair: it comes once and last. The handle is valid until
-/// `tls_secure_pair_free`, for getters and the last bytes to take. NULL unregisters. Any thread, one
-/// at a time. Node: `'close'`.
-#[no_mangle]
-pub extern "C" fn tls_secure_pair_on_close(
-    pair: *mut tls_secure_pair,
-    callback: tls_secure_pair_close_callback,
-    user_data: *mut c_void,
-) -> tls_status {
-    change(pair, |object| {
-        object.hooks.close.set(callback, user_data);
-        Ok(())
-    })
-}
-
-/// Is the handshake over and the peer accepted, or not refused? 1 or 0; 0 on failure. Any thread,
-/// one at a time.
-#[no_mangle]
-pub extern "C" fn tls_secure_pair_secure(pair: *const tls_secure_pair) -> i32 {
-    truth(pair, |facts| facts.secure)
-}
-
-/// Was the peer's certificate asked for, given and accepted? 1 or 0; 0 before the handshake is over,
-/// and on failure. Any thread, one at a time. Node: `pair.cleartext.authorized`.
-#[no_mangle]
-pub extern "C" fn tls_secure_pair_authorized(pair: *const tls_secure_pair) -> i32 {
-    truth(pair, |facts| facts.authorized)
-}
-
-/// Why the peer is not authorized, by Node's name (`"CERT_HAS_EXPIRED"`); NULL if it is, if no
-/// certificate was asked for, before the handshake is over, and on failure. It lives as long as the
-/// pair. Any thread, one at a time. Node: `pair.cleartext.authorizationError`.
-#[no_mangle]
-pub extern "C" fn tls_secure_pair_authorization_error(
-    pair: *const tls_secure_pair,
-) -> *const c_char {
-    fact(pair, |facts| facts.authorization_error.as_deref())
-}
-
-/// The peer's certificate, for the caller to free with `tls_certificate_free`; it outlives the pair.
-/// NULL if the peer gave none, before the handshake is over, and on failure. Any thread, one at a
-/// time. Node: `pair.cleartext.getPeerCertificate`.
-#[no_mangle]
-pub extern "C" fn tls_secure_pair_peer_certificate(
-    pair: *const tls_secure_pair,
-) -> *mut tls_certificate {
-    guard::value(std::ptr::null_mut(), || {
-        certificate::handle_for(object(pair)?.pair.peer_certificate()?)
-    })
-}
-
-/// OpenSSL's name of the cipher suite; NULL before the handshake is over, and on failure. It lives
-/// as long as the pair. Any thread, one at a time. Node: `pair.cleartext.getCipher().name`.
-#[no_mangle]
-pub extern "C" fn tls_secure_pair_cipher_name(pair: *const tls_secure_pair) -> *const c_char {
-    fact(pair, |facts| facts.cipher_name.as_deref())
-}
-
-/// IANA's name of the cipher suite, otherwise as `tls_secure_pair_cipher_name`.
-#[no_mangle]
-pub extern "C" fn tls_secure_pair_cipher_standard_name(
-    pair: *const tls_secure_pair,
-) -> *const c_char {
-    fact(pair, |facts| facts.cipher_standard_name.as_deref())
-}
-
-/// The protocol version, `"TLSv1.3"`, otherwise as `tls_secure_pair_cipher_name`.
-#[no_mangle]
-pub extern "C" fn tls_secure_pair_protocol(pair: *const tls_secure_pair) -> *const c_char {
-    fact(pair, |facts| facts.protocol.as_deref())
-}
-
-/// On a server, the name that the client asked for; on a client, the one that was sent; NULL if
-/// there was none. Otherwise as `tls_secure_pair_cipher_name`.
-#[no_mangle]
-pub extern "C" fn tls_secure_pair_servername(pair: *const tls_secure_pair) -> *const c_char {
-    fact(pair, |facts| facts.servername.as_deref())
-}
-
 /// The session in serialised form, for `tls_secure_pair_set_session` of a later pair. It holds
 /// secrets: keep it as you keep a key. Valid until the next call of this function on the pair, or
 /// its end. Any thread, one at a time.
@@ -663,13 +473,6 @@ impl Drop for PairObject {
     fn drop(&mut self) {
         crate::sys::memory::wipe(self.session.get_mut());
     }
-}
-
-/// Was a session resumed, so that no full handshake was made? 1 or 0; 0 before the handshake is
-/// over, and on failure. Any thread, one at a time. Node: `isSessionReused`.
-#[no_mangle]
-pub extern "C" fn tls_secure_pair_session_reused(pair: *const tls_secure_pair) -> i32 {
-    truth(pair, |facts| facts.session_reused)
 }
 
 /// Keeps a pointer of yours with the pair. Any thread, one at a time.

@@ -126,7 +126,10 @@ fn change(server: *mut tls_server, change: impl FnOnce(&ServerObject) -> Result<
 ///
 /// Node: `tls.createServer`.
 #[no_mangle]
-pub extern "C" fn tls_server_new(loop_: *mut tls_loop, context: *mut tls_context) -> *mut tls_server {
+pub extern "C" fn tls_server_new(
+    loop_: *mut tls_loop,
+    context: *mut tls_context,
+) -> *mut tls_server {
     guard::value(std::ptr::null_mut(), || {
         let home = event_loop::object(loop_)?;
         let context = context::object(context)?.context.freeze()?;
@@ -274,7 +277,9 @@ pub extern "C" fn tls_server_set_max_connections(
     count: usize,
 ) -> tls_status {
     change(server, |object| {
-        object.server.set_max_connections((count > 0).then_some(count));
+        object
+            .server
+            .set_max_connections((count > 0).then_some(count));
         Ok(())
     })
 }

@@ -1,16 +1,14 @@
 //! `tls_stream`: one TLS connection over a socket, of a server or a client.
 
+mod events;
+mod facts;
+
 use std::cell::{Cell, OnceCell, RefCell};
-use std::ffi::{c_char, c_int, c_void, CStr, CString};
-use std::net::SocketAddr;
+use std::ffi::{c_char, c_int, c_void, CString};
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::callback::{
-    tls_destroy_callback, tls_stream_callback, tls_stream_close_callback, tls_stream_data_callback,
-    tls_stream_end_callback, tls_stream_error_callback, Registered,
-};
-use super::certificate::{self, tls_certificate};
+use super::callback::{tls_destroy_callback, tls_stream_callback, Registered};
 use super::connect_options::{self, tls_connect_options};
 use super::error::{self, tls_error};
 use super::event_loop::{self, tls_loop};
@@ -18,9 +16,11 @@ use super::registry::{self, Kind, Local};
 use super::status::{tls_status, TLS_OK};
 use super::user_data::UserData;
 use super::{guard, input};
-use crate::engine::Facts;
 use crate::error::{Error, Result};
 use crate::net::{self, Stream, StreamEvents};
+
+pub use events::*;
+pub use facts::*;
 
 /// A TLS connection. It ends with its close event, after which the handle is dead.
 #[repr(C)]
@@ -103,8 +103,9 @@ impl StreamEvents for StreamObject {
 
     fn end(&self, clean: bool) {
         // SAFETY: see above.
-        self.end
-            .call(|function, user_data| unsafe { function(self.handle(), clean.into(), user_data) });
+        self.end.call(|function, user_data| unsafe {
+            function(self.handle(), clean.into(), user_data)
+        });
     }
 
     fn drain(&self) {
@@ -144,28 +145,6 @@ fn object(stream: *const tls_stream) -> Result<Rc<StreamObject>> {
 
 fn change(stream: *mut tls_stream, change: impl FnOnce(&StreamObject) -> Result<()>) -> tls_status {
     guard::status(|| change(&*object(stream)?))
-}
-
-/// A text among what is known of the connection; it lives as long as the stream.
-fn fact(
-    stream: *const tls_stream,
-    pick: impl FnOnce(&Facts) -> Option<&CStr>,
-) -> *const c_char {
-    guard::value(std::ptr::null(), || {
-        Ok(object(stream)?.stream.with_facts(|facts| {
-            facts
-                .and_then(pick)
-                .map_or(std::ptr::null(), CStr::as_ptr)
-        }))
-    })
-}
-
-fn truth(stream: *const tls_stream, pick: impl FnOnce(&Facts) -> bool) -> i32 {
-    guard::value(0, || {
-        Ok(object(stream)?
-            .stream
-            .with_facts(|facts| i32::from(facts.is_some_and(pick))))
-    })
 }
 
 /// Connects to a server. What comes of it comes as events, from the loop: secure connect, or error
@@ -349,10 +328,7 @@ pub extern "C" fn tls_stream_set_allow_half_open(
 ///
 /// Node: `socket.setTimeout`.
 #[no_mangle]
-pub extern "C" fn tls_stream_set_timeout(
-    stream: *mut tls_stream,
-    milliseconds: u64,
-) -> tls_status {
+pub extern "C" fn tls_stream_set_timeout(stream: *mut tls_stream, milliseconds: u64) -> tls_status {
     change(stream, |object| {
         let timeout = (milliseconds > 0).then(|| Duration::from_millis(milliseconds));
         object.stream.set_timeout(timeout);
@@ -388,285 +364,6 @@ pub extern "C" fn tls_stream_set_keep_alive(
         let on = input::flag(enabled, "enabled")?;
         let delay = Duration::from_millis(initial_delay_ms);
         object.stream.set_keep_alive(on.then_some(delay))
-    })
-}
-
-/// Bytes sent so far, as they are on the wire, TLS overhead included; 0 on failure. The loop's
-/// thread.
-///
-/// Node: `stream.bytesWritten`.
-#[no_mangle]
-pub extern "C" fn tls_stream_bytes_written(stream: *const tls_stream) -> u64 {
-    guard::value(0, || Ok(object(stream)?.stream.bytes_written()))
-}
-
-/// Bytes received so far, as they are on the wire; 0 on failure. The loop's thread.
-///
-/// Node: `socket.bytesRead`.
-#[no_mangle]
-pub extern "C" fn tls_stream_bytes_read(stream: *const tls_stream) -> u64 {
-    guard::value(0, || Ok(object(stream)?.stream.bytes_read()))
-}
-
-/// Bytes that wait to be sent, plaintext and encrypted; 0 on failure. The loop's thread.
-///
-/// Node: `stream.writableLength`.
-#[no_mangle]
-pub extern "C" fn tls_stream_writable_length(stream: *const tls_stream) -> usize {
-    guard::value(0, || Ok(object(stream)?.stream.writable_length()))
-}
-
-/// Is the handshake over and the peer accepted? 1 or 0; 0 on failure. The loop's thread.
-#[no_mangle]
-pub extern "C" fn tls_stream_secure(stream: *const tls_stream) -> i32 {
-    truth(stream, |facts| facts.secure)
-}
-
-/// Was the peer's certificate asked for, given and accepted? 1 or 0; 0 before the handshake is over,
-/// and on failure. The loop's thread.
-///
-/// Node: `stream.authorized`.
-#[no_mangle]
-pub extern "C" fn tls_stream_authorized(stream: *const tls_stream) -> i32 {
-    truth(stream, |facts| facts.authorized)
-}
-
-/// Why the peer is not authorized, by Node's name (`"CERT_HAS_EXPIRED"`); NULL if it is, if no
-/// certificate was asked for, before the handshake is over, and on failure. It lives as long as the
-/// stream. The loop's thread.
-///
-/// Node: `stream.authorizationError`.
-#[no_mangle]
-pub extern "C" fn tls_stream_authorization_error(stream: *const tls_stream) -> *const c_char {
-    fact(stream, |facts| facts.authorization_error.as_deref())
-}
-
-/// The peer's certificate, for the caller to free with `tls_certificate_free`; it outlives the
-/// stream. NULL if the peer gave none, before the handshake is over, and on failure. The loop's
-/// thread.
-///
-/// Node: `stream.getPeerCertificate`.
-#[no_mangle]
-pub extern "C" fn tls_stream_peer_certificate(stream: *const tls_stream) -> *mut tls_certificate {
-    guard::value(std::ptr::null_mut(), || {
-        certificate::handle_for(object(stream)?.stream.peer_certificate()?)
-    })
-}
-
-/// OpenSSL's name of the cipher suite; NULL before the handshake is over, and on failure. It lives
-/// as long as the stream. The loop's thread.
-///
-/// Node: `stream.getCipher().name`.
-#[no_mangle]
-pub extern "C" fn tls_stream_cipher_name(stream: *const tls_stream) -> *const c_char {
-    fact(stream, |facts| facts.cipher_name.as_deref())
-}
-
-/// IANA's name of the cipher suite, otherwise as `tls_stream_cipher_name`.
-///
-/// Node: `stream.getCipher().standardName`.
-#[no_mangle]
-pub extern "C" fn tls_stream_cipher_standard_name(stream: *const tls_stream) -> *const c_char {
-    fact(stream, |facts| facts.cipher_standard_name.as_deref())
-}
-
-/// The protocol version, `"TLSv1.3"`, otherwise as `tls_stream_cipher_name`.
-///
-/// Node: `stream.getProtocol`.
-#[no_mangle]
-pub extern "C" fn tls_stream_protocol(stream: *const tls_stream) -> *const c_char {
-    fact(stream, |facts| facts.protocol.as_deref())
-}
-
-/// On a server, the name that the client asked for; on a client, the one that was sent; NULL if
-/// there was none. Otherwise as `tls_stream_cipher_name`.
-///
-/// Node: `stream.servername`.
-#[no_mangle]
-pub extern "C" fn tls_stream_servername(stream: *const tls_stream) -> *const c_char {
-    fact(stream, |facts| facts.servername.as_deref())
-}
-
-/// The text of an address, kept with the stream once it was asked for.
-fn address_text(
-    stream: *const tls_stream,
-    address: impl FnOnce(&Stream) -> Option<SocketAddr>,
-    place: impl FnOnce(&Addresses) -> &OnceCell<CString>,
-) -> *const c_char {
-    guard::value(std::ptr::null(), || {
-        let object = object(stream)?;
-        let mut addresses = object.addresses.borrow_mut();
-        let place = place(addresses.get_or_insert_with(Box::default));
-        if let Some(text) = place.get() {
-            return Ok(text.as_ptr());
-        }
-        Ok(match address(&object.stream) {
-            Some(address) => place
-                .get_or_init(|| CString::new(address.ip().to_string()).unwrap_or_default())
-                .as_ptr(),
-            None => std::ptr::null(),
-        })
-    })
-}
-
-fn port(
-    stream: *const tls_stream,
-    address: impl FnOnce(&Stream) -> Option<SocketAddr>,
-) -> i32 {
-    guard::value(-1, || {
-        let object = object(stream)?;
-        Ok(address(&object.stream).map_or(-1, |address| i32::from(address.port())))
-    })
-}
-
-/// The address of our end, `"127.0.0.1"` or `"::1"`; NULL while not connected, and on failure. It
-/// lives as long as the stream. The loop's thread.
-///
-/// Node: `stream.address().address`, `socket.localAddress`.
-#[no_mangle]
-pub extern "C" fn tls_stream_local_address(stream: *const tls_stream) -> *const c_char {
-    address_text(stream, Stream::local_address, |addresses| &addresses.local)
-}
-
-/// The port of our end; -1 while not connected, and on failure. The loop's thread.
-#[no_mangle]
-pub extern "C" fn tls_stream_local_port(stream: *const tls_stream) -> i32 {
-    port(stream, Stream::local_address)
-}
-
-/// The address of the peer's end; an IPv4 client of an IPv6 server shows as `"::ffff:127.0.0.1"`.
-/// NULL before the connection, and on failure; also valid in the close callback. It lives as long as
-/// the stream. The loop's thread.
-///
-/// Node: `stream.remoteAddress`.
-#[no_mangle]
-pub extern "C" fn tls_stream_remote_address(stream: *const tls_stream) -> *const c_char {
-    address_text(stream, Stream::remote_address, |addresses| {
-        &addresses.remote
-    })
-}
-
-/// The port of the peer's end; -1 before the connection, and on failure. The loop's thread.
-///
-/// Node: `stream.remotePort`.
-#[no_mangle]
-pub extern "C" fn tls_stream_remote_port(stream: *const tls_stream) -> i32 {
-    port(stream, Stream::remote_address)
-}
-
-/// Registers the callback of a client whose handshake is over and whose server is accepted, or not
-/// refused; NULL unregisters. The loop's thread.
-///
-/// Node: `'secureConnect'`.
-#[no_mangle]
-pub extern "C" fn tls_stream_on_secure_connect(
-    stream: *mut tls_stream,
-    callback: tls_stream_callback,
-    user_data: *mut c_void,
-) -> tls_status {
-    change(stream, |object| {
-        object.secure_connect.set(callback, user_data);
-        Ok(())
-    })
-}
-
-/// Registers the callback of decrypted data; NULL unregisters. The bytes are valid until the
-/// callback returns. Until there is a callback (or a pipe, or `tls_stream_resume`) data waits and
-/// the peer with it. The loop's thread.
-///
-/// Node: `'data'`.
-#[no_mangle]
-pub extern "C" fn tls_stream_on_data(
-    stream: *mut tls_stream,
-    callback: tls_stream_data_callback,
-    user_data: *mut c_void,
-) -> tls_status {
-    change(stream, |object| {
-        object.data.set(callback, user_data);
-        object.stream.set_has_data_callback(callback.is_some());
-        Ok(())
-    })
-}
-
-/// Registers the callback of the peer's end, which comes once, after all its data; NULL unregisters.
-/// `clean` is 1 after a close_notify; 0 if the connection just ended, so that data may be missing.
-/// The loop's thread.
-///
-/// Node: `'end'`, which does not tell the two apart.
-#[no_mangle]
-pub extern "C" fn tls_stream_on_end(
-    stream: *mut tls_stream,
-    callback: tls_stream_end_callback,
-    user_data: *mut c_void,
-) -> tls_status {
-    change(stream, |object| {
-        object.end.set(callback, user_data);
-        Ok(())
-    })
-}
-
-/// Registers the callback that comes when all is sent, after a write had answered `TLS_FULL`; NULL
-/// unregisters. The loop's thread.
-///
-/// Node: `'drain'`.
-#[no_mangle]
-pub extern "C" fn tls_stream_on_drain(
-    stream: *mut tls_stream,
-    callback: tls_stream_callback,
-    user_data: *mut c_void,
-) -> tls_status {
-    change(stream, |object| {
-        object.drain.set(callback, user_data);
-        Ok(())
-    })
-}
-
-/// Registers the callback of a failure, which comes at most once and is followed by the close event;
-/// NULL unregisters. A server's stream that fails before it is secure tells it by
-/// `tls_server_on_client_error` instead. The loop's thread.
-///
-/// Node: `'error'`.
-#[no_mangle]
-pub extern "C" fn tls_stream_on_error(
-    stream: *mut tls_stream,
-    callback: tls_stream_error_callback,
-    user_data: *mut c_void,
-) -> tls_status {
-    change(stream, |object| {
-        object.error.set(callback, user_data);
-        Ok(())
-    })
-}
-
-/// Registers the callback of the end: it comes exactly once and last, and the handle is dead after
-/// it. NULL unregisters. The loop's thread.
-///
-/// Node: `'close'`.
-#[no_mangle]
-pub extern "C" fn tls_stream_on_close(
-    stream: *mut tls_stream,
-    callback: tls_stream_close_callback,
-    user_data: *mut c_void,
-) -> tls_status {
-    change(stream, |object| {
-        object.close.set(callback, user_data);
-        Ok(())
-    })
-}
-
-/// Registers the callback of the idle time that `tls_stream_set_timeout` sets; NULL unregisters. The
-/// loop's thread.
-///
-/// Node: `'timeout'`.
-#[no_mangle]
-pub extern "C" fn tls_stream_on_timeout(
-    stream: *mut tls_stream,
-    callback: tls_stream_callback,
-    user_data: *mut c_void,
-) -> tls_status {
-    change(stream, |object| {
-        object.timeout.set(callback, user_data);
-        Ok(())
     })
 }
 

@@ -98,7 +98,8 @@ impl Buffers {
     }
 
     fn cut(&mut self, length: usize) -> Option<BytesMut> {
-        if self.size > 0 && self.uncut.is_empty() && self.windows.is_none() && self.free.is_empty() {
+        if self.size > 0 && self.uncut.is_empty() && self.windows.is_none() && self.free.is_empty()
+        {
             self.fix();
             self.uncut = BytesMut::zeroed(std::mem::take(&mut self.size));
         }

@@ -358,7 +358,10 @@ impl Loop {
         if armed.is_some_and(|armed| armed <= deadline) {
             return;
         }
-        if timer_fd.arm(deadline.saturating_duration_since(now)).is_ok() {
+        if timer_fd
+            .arm(deadline.saturating_duration_since(now))
+            .is_ok()
+        {
             self.armed.set(Some(deadline));
         }
     }
@@ -409,10 +412,7 @@ impl Loop {
     }
 
     pub(super) fn remove(&self, token: Token) {
-        let removed = self
-            .entries
-            .borrow_mut()
-            .try_remove(token.0 & 0xffff_ffff);
+        let removed = self.entries.borrow_mut().try_remove(token.0 & 0xffff_ffff);
         drop(removed);
     }
 

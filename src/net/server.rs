@@ -110,13 +110,15 @@ impl Server {
             Some(host) => local_address(host, port)?,
         };
         let failed = |cause: io::Error| {
-            Error::system(Status::Listen, format!("cannot listen on {address}"), &cause)
+            Error::system(
+                Status::Listen,
+                format!("cannot listen on {address}"),
+                &cause,
+            )
         };
         let mut listener = bind(address).map_err(failed)?;
         let bound = listener.local_addr().map_err(failed)?;
-        let token = self
-            .event_loop
-            .insert(|_| Entry::Server(Rc::clone(self)));
+        let token = self.event_loop.insert(|_| Entry::Server(Rc::clone(self)));
         let registered =
             self.event_loop
                 .registry()
@@ -353,7 +355,8 @@ impl Server {
 
     /// One of the connections has told its close.
     pub(super) fn connection_gone(self: &Rc<Self>) {
-        self.connections.set(self.connections.get().saturating_sub(1));
+        self.connections
+            .set(self.connections.get().saturating_sub(1));
         self.close_if_over();
     }
 }

@@ -294,9 +294,7 @@ impl Stream {
             *self.idle.borrow_mut() = Some(Box::new(Idle {
                 timeout,
                 since: Instant::now(),
-                timer: self
-                    .event_loop
-                    .arm(timeout, Timer::Idle(Rc::clone(self))),
+                timer: self.event_loop.arm(timeout, Timer::Idle(Rc::clone(self))),
             }));
         }
     }
@@ -357,9 +355,9 @@ impl Stream {
         let mut io = self.io.borrow_mut();
         io.no_delay = on;
         match &io.socket {
-            Some(socket) => socket.set_nodelay(on).map_err(|cause| {
-                Error::system(Status::System, "cannot set TCP_NODELAY", &cause)
-            }),
+            Some(socket) => socket
+                .set_nodelay(on)
+                .map_err(|cause| Error::system(Status::System, "cannot set TCP_NODELAY", &cause)),
             None => Ok(()),
         }
     }

@@ -69,8 +69,7 @@ impl Stream {
         for _ in 0..DRAINS {
             self.flush();
             let state = self.state.get();
-            let drained =
-                state.needs_drain && !state.closed && self.io.borrow().is_flushed();
+            let drained = state.needs_drain && !state.closed && self.io.borrow().is_flushed();
             if !drained {
                 break;
             }
@@ -270,7 +269,9 @@ impl Stream {
 
     fn transport_failed(self: &Rc<Self>, what: &str, cause: &io::Error) {
         let state = self.state.get();
-        if state.input_ended && (state.output_done || state.ending) && self.io.borrow().queue.is_empty()
+        if state.input_ended
+            && (state.output_done || state.ending)
+            && self.io.borrow().queue.is_empty()
         {
             // All was said on both sides; how the peer let go of the socket does not matter.
             return self.close_now(false);

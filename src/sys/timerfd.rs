@@ -39,9 +39,8 @@ impl TimerFd {
             },
         };
         // SAFETY: a live descriptor and a complete setting; the old one is not wanted.
-        let result = unsafe {
-            libc::timerfd_settime(self.as_raw_fd(), 0, &setting, std::ptr::null_mut())
-        };
+        let result =
+            unsafe { libc::timerfd_settime(self.as_raw_fd(), 0, &setting, std::ptr::null_mut()) };
         if result < 0 {
             return Err(io::Error::last_os_error());
         }

@@ -1,0 +1,218 @@
+//! What a secure pair keeps between calls, and the steps that change it. Nothing here calls out.
+
+use std::sync::Arc;
+
+use crate::context::FrozenContext;
+use crate::engine::scratch;
+use crate::engine::settings::Settings;
+use crate::engine::{Connection, Event, DEFAULT_HIGH_WATER_MARK};
+use crate::error::{Error, Result};
+
+/// How the peer's direction ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum InputEnd {
+    Open,
+    /// To be told once all plaintext is read; the flag says whether it was orderly.
+    Pending(bool),
+    Told,
+}
+
+pub(super) struct Core {
+    pub context: Arc<FrozenContext>,
+    pub settings: Settings,
+    pub connection: Option<Connection>,
+    /// Ciphertext that was taken in but not yet processed, from `stepped` on.
+    pub input: Vec<u8>,
+    pub stepped: usize,
+    pub eof: bool,
+    /// Ciphertext for the transport, from `taken` on.
+    pub out: Vec<u8>,
+    pub taken: usize,
+    /// Decrypted bytes that nobody read yet, from `read` on.
+    pub plain: Vec<u8>,
+    pub read: usize,
+    /// Written before the handshake was over.
+    pub early: Vec<u8>,
+    pub high_water_mark: usize,
+    pub needs_drain: bool,
+    /// `end` was called; close_notify follows what was written.
+    pub ending: bool,
+    pub input_end: InputEnd,
+    /// The error event is still to come.
+    pub error: Option<Box<Error>>,
+    pub had_error: bool,
+    /// Nothing more will happen; the close event was made or is being made.
+    pub closed: bool,
+}
+
+impl Core {
+    pub fn new(context: Arc<FrozenContext>, settings: Settings) -> Core {
+        Core {
+            context,
+            settings,
+            connection: None,
+            input: Vec::new(),
+            stepped: 0,
+            eof: false,
+            out: Vec::new(),
+            taken: 0,
+            plain: Vec::new(),
+            read: 0,
+            early: Vec::new(),
+            high_water_mark: DEFAULT_HIGH_WATER_MARK,
+            needs_drain: false,
+            ending: false,
+            input_end: InputEnd::Open,
+            error: None,
+            had_error: false,
+            closed: false,
+        }
+    }
+
+    pub fn start(&mut self) -> Result<()> {
+        if self.connection.is_none() {
+            self.connection = Some(Connection::new(&self.context, self.settings.clone())?);
+            self.settings.session = None;
+        }
+        Ok(())
+    }
+
+    pub fn step(&mut self, fresh: &mut &[u8], plain: &mut [u8]) -> Event {
+        let Some(connection) = &mut self.connection else {
+            return Event::NeedInput;
+        };
+        if self.input.is_empty() {
+            return connection.step(fresh, &mut self.out, plain);
+        }
+        let mut waiting = &self.input[self.stepped..];
+        let event = connection.step(&mut waiting, &mut self.out, plain);
+        self.stepped = self.input.len() - waiting.len();
+        if waiting.is_empty() {
+            self.drop_input();
+        }
+        event
+    }
+
+    pub fn keep_input(&mut self, bytes: &[u8]) {
+        if !self.closed && self.error.is_none() {
+            self.input.extend_from_slice(bytes);
+        }
+    }
+
+    pub fn drop_input(&mut self) {
+        self.input = Vec::new();
+        self.stepped = 0;
+    }
+
+    pub fn is_unstarted(&self) -> bool {
+        self.connection.is_none() && !self.closed
+    }
+
+    /// Is there something that reading plaintext may set going again?
+    pub fn waits_for_reader(&self) -> bool {
+        let end = matches!(self.input_end, InputEnd::Pending(_)) || self.eof;
+        !self.closed && (end || !self.input.is_empty())
+    }
+
+    pub fn unread(&self) -> usize {
+        self.plain.len() - self.read
+    }
+
+    pub fn queued(&self) -> usize {
+        self.early.len() + self.out.len() - self.taken
+    }
+
+    pub fn write(&mut self, data: &[u8]) -> Result<()> {
+        let connection = self.connection.as_mut();
+        let done = match connection {
+            Some(connection) if connection.is_writable() && self.early.is_empty() => {
+                match connection.write(data, &mut self.out) {
+                    Ok(done) => done,
+                    Err(error) => {
+                        self.fail(error);
+                        return Ok(());
+                    }
+                }
+            }
+            _ => 0,
+        };
+        self.early.extend_from_slice(&data[done..]);
+        if self.queued() >= self.high_water_mark {
+            self.needs_drain = true;
+        }
+        Ok(())
+    }
+
+    pub fn flush_early(&mut self) {
+        let Some(connection) = &mut self.connection else {
+            return;
+        };
+        if !self.early.is_empty() && connection.is_writable() {
+            let early = std::mem::take(&mut self.early);
+            match connection.write(&early, &mut self.out) {
+                Ok(done) => self.early.extend_from_slice(&early[done..]),
+                Err(error) => return self.fail(error),
+            }
+        }
+        self.close_when_written();
+    }
+
+    pub fn close_when_written(&mut self) {
+        if let Some(connection) = &mut self.connection {
+            if self.ending && self.early.is_empty() {
+                connection.close(&mut self.out);
+            }
+        }
+    }
+
+    pub fn end_of_input(&mut self) {
+        if self.closed || self.error.is_some() || self.input_end != InputEnd::Open {
+            return;
+        }
+        match self.connection.as_mut().map(Connection::end_of_input) {
+            Some(Ok(clean)) => self.input_end = InputEnd::Pending(clean),
+            Some(Err(error)) => self.fail(error),
+            None => {}
+        }
+    }
+
+    pub fn fail(&mut self, error: Box<Error>) {
+        if !self.closed && self.error.is_none() {
+            self.error = Some(error);
+            self.drop_input();
+        }
+    }
+
+    /// Both directions have ended, or the transport is gone.
+    pub fn close_if_over(&mut self) {
+        let ours = self.connection.as_ref().is_some_and(Connection::close_sent);
+        if self.input_end == InputEnd::Told && (ours || self.eof) {
+            self.closed = true;
+        }
+    }
+
+    pub fn take(&mut self, buffer: &mut [u8]) -> usize {
+        let count = move_bytes(&mut self.out, &mut self.taken, buffer);
+        if self.out.is_empty() {
+            scratch::give_out(std::mem::take(&mut self.out));
+        }
+        count
+    }
+
+    pub fn read(&mut self, buffer: &mut [u8]) -> usize {
+        move_bytes(&mut self.plain, &mut self.read, buffer)
+    }
+}
+
+/// Moves what fits from `bytes`, of which `done` are gone already; all gone, it is emptied.
+fn move_bytes(bytes: &mut Vec<u8>, done: &mut usize, buffer: &mut [u8]) -> usize {
+    let rest = &bytes[*done..];
+    let count = rest.len().min(buffer.len());
+    buffer[..count].copy_from_slice(&rest[..count]);
+    *done += count;
+    if *done == bytes.len() {
+        bytes.clear();
+        *done = 0;
+    }
+    count
+}
