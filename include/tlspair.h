@@ -1,243 +1,1782 @@
-/* DRAFT of the contract; cbindgen generates the real one from src/ffi. Signatures here are settled. */
+/**
+ * @file tlspair.h
+ *
+ * TLS servers, clients and sans-IO pairs with events, as Node.js has them, over OpenSSL.
+ *
+ * This file is made from the sources of the library; do not edit it. What holds for every function
+ * is said here, and at more length in docs/conventions.md; each function tells the rest.
+ *
+ * **Handles** look like pointers and are checked numbers. NULL, a freed or closed handle, one of
+ * another kind, or any other value is TLS_ERR_INVALID_HANDLE: never a crash, never another object.
+ * `tls_X_free(NULL)` is TLS_OK.
+ *
+ * **Results.** A function that can fail answers a tls_status (0 is TLS_OK, above 0 is information,
+ * below 0 an error), or a handle that is NULL on failure. Getters answer 0, NULL or -1 on a bad
+ * handle. tls_last_error() has the details. A call that is refused, with TLS_ERR_INVALID_HANDLE,
+ * TLS_ERR_INVALID_ARGUMENT, TLS_ERR_WRONG_THREAD or TLS_ERR_BUSY, changes nothing.
+ *
+ * **Errors of every function**, not repeated below: TLS_ERR_INVALID_HANDLE; for loops, servers and
+ * streams TLS_ERR_WRONG_THREAD; for pairs TLS_ERR_BUSY; TLS_ERR_NO_MEMORY; TLS_ERR_INTERNAL.
+ *
+ * **Arguments.** Switches are 0 or 1, anything else is TLS_ERR_INVALID_ARGUMENT. Text is UTF-8 with a
+ * NUL at its end; paths are bytes with a NUL at their end. Bytes are a pointer and a length; NULL is
+ * allowed with length 0 only. What is passed in is copied or used up before the call returns.
+ *
+ * **Results in memory.** Texts and bytes that the library returns belong to the handle they came
+ * from and live as long as it does; what a callback is given, for the length of the callback.
+ *
+ * **Threads.** A loop with its servers and streams belongs to one thread (tls_loop_detach hands it
+ * on). A pair may be used by any thread, one at a time. Everything else: any thread.
+ *
+ * **Callbacks** run inside tls_loop_run, tls_loop_run_once and tls_loop_free, or inside the calls on
+ * their pair; one at a time; NULL unregisters. They may call anything, also end the handle they were
+ * called for. No callback of a handle comes after its close callback. They must return: an exception
+ * or longjmp must not leave them.
+ *
+ * **User data** of tls_X_set_user_data is destroyed exactly once: after the close callback or when
+ * the handle is freed, when it is replaced, or at once when the call that sets it fails.
+ *
+ * **fork.** The child may only exec or _exit.
+ */
+
+
 #ifndef TLSPAIR_H
 #define TLSPAIR_H
+
 #include <stddef.h>
 #include <stdint.h>
-#ifdef __cplusplus
-extern "C" {
-#endif
+
+/** Version of this header; tls_version_number() has the library's. */
 #define TLS_VERSION_MAJOR 0
+/** Grows with new functions. */
 #define TLS_VERSION_MINOR 1
+/** Grows with corrections. */
 #define TLS_VERSION_PATCH 0
+
+/** Bytes of the buffer that the connections of a loop share, by default. Node: SLAB_BUFFER_SIZE. */
 #define TLS_SLAB_BUFFER_SIZE (10 * 1024 * 1024)
 
-typedef int32_t tls_status;
-#define TLS_OK 0
-#define TLS_FULL 1                      /* taken; now wait for drain */
-/* the call was wrong; nothing happened */
-#define TLS_ERR_INVALID_HANDLE (-1)
-#define TLS_ERR_INVALID_ARGUMENT (-2)
-#define TLS_ERR_INVALID_STATE (-3)      /* right call, wrong moment: write after end, listen twice, ... */
-#define TLS_ERR_WRONG_THREAD (-4)
-#define TLS_ERR_BUSY (-5)
-#define TLS_ERR_FROZEN (-6)
-#define TLS_ERR_NOT_SUPPORTED (-7)
-/* configuration that cannot be used; the context is as it was */
-#define TLS_ERR_CERTIFICATE (-100)      /* PEM/DER of a certificate (also CA) cannot be read, or is refused */
-#define TLS_ERR_KEY (-101)              /* private key cannot be read */
-#define TLS_ERR_PASSPHRASE (-102)       /* missing or wrong passphrase */
-#define TLS_ERR_KEY_MISMATCH (-103)
-#define TLS_ERR_CIPHERS (-104)
-#define TLS_ERR_PROTOCOL (-105)         /* unknown method or version, or min above max */
-#define TLS_ERR_FILE (-106)             /* a file could not be read (errno) */
-/* the system and the network */
-#define TLS_ERR_SYSTEM (-200)           /* a system call failed (errno) */
-#define TLS_ERR_NO_MEMORY (-201)
-#define TLS_ERR_RESOLVE (-202)          /* host name not found */
-#define TLS_ERR_CONNECT (-203)          /* refused, unreachable, timed out (errno) */
-#define TLS_ERR_LISTEN (-204)           /* bind or listen failed (errno) */
-#define TLS_ERR_RESET (-205)            /* ECONNRESET, EPIPE, EOF before secure */
-/* TLS */
-#define TLS_ERR_TLS (-300)              /* protocol error, alert, handshake failure */
-#define TLS_ERR_VERIFY (-301)           /* peer's certificate or name not accepted */
-#define TLS_ERR_TIMEOUT (-302)          /* handshake timeout */
-#define TLS_ERR_SESSION (-303)          /* a serialised session cannot be used */
-#define TLS_ERR_INTERNAL (-900)
+/** Stands before every function: visibility, calling convention. */
+#ifndef TLS_API
+#if defined(__GNUC__)
+#define TLS_API __attribute__((visibility("default")))
+#else
+#define TLS_API
+#endif
+#endif
 
+/** What went wrong: a thread's last error, the error of a callback, or a copy. */
 typedef struct tls_error tls_error;
+/** Who we are and whom we trust. It freezes at its first use and can be shared from then on. */
 typedef struct tls_context tls_context;
+/** How a client connects; read by tls_connect, and not needed after it. */
 typedef struct tls_connect_options tls_connect_options;
+/** A peer's certificate; it outlives its connection. */
 typedef struct tls_certificate tls_certificate;
+/**
+ * TLS without I/O: encrypted bytes in and out on one side, plaintext on the other.
+ *
+ * Inside a callback of the pair, start, feed, feed_eof, write and end are queued (the bytes are
+ * copied, a later failure goes to the error event) and carried out when the callback has returned.
+ * So two pairs that feed each other from their callbacks do not recurse.
+ */
 typedef struct tls_secure_pair tls_secure_pair;
+/** An event loop. It belongs to the thread that made it, with all its servers and streams. */
 typedef struct tls_loop tls_loop;
+/** A TLS server. It ends with its close event, after which the handle is dead. */
 typedef struct tls_server tls_server;
+/** One TLS connection. It ends with its close event, after which the handle is dead. */
 typedef struct tls_stream tls_stream;
-typedef int tls_socket;
 
-/* ---- callbacks ---- */
+
+/**
+ * What a call came to: 0 done, above 0 done with information, below 0 an error, whose details
+ * `tls_last_error` has.
+ */
+typedef int32_t tls_status;
+
+/**
+ * Destroys what a user-data pointer points to.
+ */
 typedef void (*tls_destroy_callback)(void *user_data);
-typedef void (*tls_post_callback)(tls_loop *loop, void *user_data);
-typedef void (*tls_server_callback)(tls_server *server, void *user_data);                 /* listening, close */
-typedef void (*tls_server_stream_callback)(tls_server *server, tls_stream *stream, void *user_data);
-typedef void (*tls_server_error_callback)(tls_server *server, const tls_error *error, void *user_data);
-typedef void (*tls_client_error_callback)(tls_server *server, const tls_error *error, tls_stream *stream, void *user_data);
-typedef void (*tls_stream_callback)(tls_stream *stream, void *user_data);                 /* secure_connect, drain, timeout */
-typedef void (*tls_stream_data_callback)(tls_stream *stream, const uint8_t *data, size_t length, void *user_data);
-typedef void (*tls_stream_end_callback)(tls_stream *stream, int clean, void *user_data);
-typedef void (*tls_stream_error_callback)(tls_stream *stream, const tls_error *error, void *user_data);
-typedef void (*tls_stream_close_callback)(tls_stream *stream, int had_error, void *user_data);
-typedef void (*tls_secure_pair_callback)(tls_secure_pair *pair, void *user_data);         /* secure, drain */
-typedef void (*tls_secure_pair_data_callback)(tls_secure_pair *pair, const uint8_t *data, size_t length, void *user_data); /* encrypted, data */
+
+/**
+ * Encrypted bytes for the transport, or decrypted ones; they are valid until the callback returns.
+ */
+typedef void (*tls_secure_pair_data_callback)(tls_secure_pair *pair,
+                                              const uint8_t *data,
+                                              size_t length,
+                                              void *user_data);
+
+/**
+ * An event of a pair that has nothing more to tell: secure, drain.
+ */
+typedef void (*tls_secure_pair_callback)(tls_secure_pair *pair, void *user_data);
+
+/**
+ * The peer has ended; `clean` is 1 after a close_notify, 0 if the data may have been cut short.
+ */
 typedef void (*tls_secure_pair_end_callback)(tls_secure_pair *pair, int clean, void *user_data);
-typedef void (*tls_secure_pair_error_callback)(tls_secure_pair *pair, const tls_error *error, void *user_data);
+
+/**
+ * The pair has failed; `error` is valid until the callback returns.
+ */
+typedef void (*tls_secure_pair_error_callback)(tls_secure_pair *pair,
+                                               const tls_error *error,
+                                               void *user_data);
+
+/**
+ * The pair has ended; `had_error` is 1 if by an error.
+ */
 typedef void (*tls_secure_pair_close_callback)(tls_secure_pair *pair, int had_error, void *user_data);
 
-/* ---- library ---- */
-const char *tls_version(void);            /* "0.1.0" */
-uint32_t tls_version_number(void);        /* 0x00MMmmpp */
-const char *tls_openssl_version(void);    /* of the OpenSSL in use */
-int tls_feature(const char *name);        /* "vendored", "tls1.3", ...: 1 there, 0 not */
-const char *tls_status_name(tls_status status);   /* "TLS_ERR_BUSY"; unknown: "TLS_ERR_UNKNOWN" */
+/**
+ * Work that was posted to a loop.
+ */
+typedef void (*tls_post_callback)(tls_loop *loop_, void *user_data);
 
-/* ---- errors ---- */
-const tls_error *tls_last_error(void);                        /* never NULL; this thread's last failing call */
-tls_status tls_error_status(const tls_error *error);
-const char *tls_error_name(const tls_error *error);           /* "CERT_HAS_EXPIRED", "ERR_TLS_HANDSHAKE_TIMEOUT", "ECONNREFUSED", ... */
-const char *tls_error_message(const tls_error *error);
-int32_t tls_error_errno(const tls_error *error);              /* 0: none */
-int32_t tls_error_verify_result(const tls_error *error);      /* X509_V_ERR_*, 0: none */
-int32_t tls_error_verify_depth(const tls_error *error);       /* -1: none */
-const char *tls_error_verify_subject(const tls_error *error); /* NULL: none */
-size_t tls_error_openssl_count(const tls_error *error);       /* entries of OpenSSL's error queue */
-uint64_t tls_error_openssl_code(const tls_error *error, size_t index);
-const char *tls_error_openssl_text(const tls_error *error, size_t index);
-tls_error *tls_error_copy(const tls_error *error);
-tls_status tls_error_free(tls_error *error);
+/**
+ * A socket, or another descriptor that can be polled.
+ */
+typedef int tls_socket;
 
-/* ---- context: who we are and whom we trust (any thread) ---- */
-tls_context *tls_context_new(void);
-tls_status tls_context_free(tls_context *context);
-tls_status tls_context_set_cert(tls_context *context, const void *pem, size_t length);
-tls_status tls_context_set_cert_file(tls_context *context, const char *path);
-tls_status tls_context_set_key(tls_context *context, const void *pem, size_t length, const char *passphrase);
-tls_status tls_context_set_key_file(tls_context *context, const char *path, const char *passphrase);
-tls_status tls_context_set_identity(tls_context *context, const void *cert, size_t cert_length, const void *key, size_t key_length, const char *passphrase);
-tls_status tls_context_set_identity_file(tls_context *context, const char *cert_path, const char *key_path, const char *passphrase);
-tls_status tls_context_add_ca(tls_context *context, const void *pem, size_t length);
-tls_status tls_context_add_ca_file(tls_context *context, const char *path);
-tls_status tls_context_clear_ca(tls_context *context);        /* trust nothing until the next add_ca */
-tls_status tls_context_set_ciphers(tls_context *context, const char *ciphers);
-tls_status tls_context_set_honor_cipher_order(tls_context *context, int32_t enabled);
-tls_status tls_context_set_secure_protocol(tls_context *context, const char *method);  /* "TLSv1_2_method", ... */
-tls_status tls_context_set_min_version(tls_context *context, const char *version);     /* "TLSv1.2", ... */
-tls_status tls_context_set_max_version(tls_context *context, const char *version);
-tls_status tls_context_set_user_data(tls_context *context, void *user_data, tls_destroy_callback destroy);
-void *tls_context_user_data(const tls_context *context);
+/**
+ * An event of a server that has nothing more to tell: listening, close.
+ */
+typedef void (*tls_server_callback)(tls_server *server, void *user_data);
 
-/* ---- certificate of a peer (any thread; free it) ---- */
-tls_status tls_certificate_free(tls_certificate *certificate);
-const char *tls_certificate_subject(const tls_certificate *certificate);      /* "C=UK\nO=node.js\nCN=localhost" */
-const char *tls_certificate_issuer(const tls_certificate *certificate);
-const char *tls_certificate_fingerprint(const tls_certificate *certificate);      /* SHA-1, "2A:7A:..." */
-const char *tls_certificate_fingerprint256(const tls_certificate *certificate);   /* SHA-256 */
-const uint8_t *tls_certificate_der(const tls_certificate *certificate, size_t *length);
+/**
+ * A new connection of a server.
+ */
+typedef void (*tls_server_stream_callback)(tls_server *server, tls_stream *stream, void *user_data);
 
-/* ---- secure pair: TLS without I/O (any thread, one at a time) ---- */
-tls_secure_pair *tls_secure_pair_new(tls_context *context, int32_t is_server, int32_t request_cert, int32_t reject_unauthorized);
-tls_status tls_secure_pair_free(tls_secure_pair *pair);
-tls_status tls_secure_pair_destroy(tls_secure_pair *pair);    /* ends it: close event, then only free */
-tls_status tls_secure_pair_set_servername(tls_secure_pair *pair, const char *servername);
-tls_status tls_secure_pair_set_verify_name(tls_secure_pair *pair, const char *name);   /* NULL: chain only, on purpose */
-tls_status tls_secure_pair_set_high_water_mark(tls_secure_pair *pair, size_t bytes);
-tls_status tls_secure_pair_set_session(tls_secure_pair *pair, const void *session, size_t length);
-tls_status tls_secure_pair_start(tls_secure_pair *pair);
-tls_status tls_secure_pair_feed(tls_secure_pair *pair, const void *data, size_t length, size_t *consumed);
-tls_status tls_secure_pair_feed_eof(tls_secure_pair *pair);
-tls_status tls_secure_pair_take(tls_secure_pair *pair, void *buffer, size_t capacity, size_t *length);
-tls_status tls_secure_pair_read(tls_secure_pair *pair, void *buffer, size_t capacity, size_t *length);
-tls_status tls_secure_pair_write(tls_secure_pair *pair, const void *data, size_t length);
-tls_status tls_secure_pair_end(tls_secure_pair *pair);
-tls_status tls_secure_pair_on_encrypted(tls_secure_pair *pair, tls_secure_pair_data_callback callback, void *user_data);
-tls_status tls_secure_pair_on_data(tls_secure_pair *pair, tls_secure_pair_data_callback callback, void *user_data);
-tls_status tls_secure_pair_on_secure(tls_secure_pair *pair, tls_secure_pair_callback callback, void *user_data);
-tls_status tls_secure_pair_on_drain(tls_secure_pair *pair, tls_secure_pair_callback callback, void *user_data);
-tls_status tls_secure_pair_on_end(tls_secure_pair *pair, tls_secure_pair_end_callback callback, void *user_data);
-tls_status tls_secure_pair_on_error(tls_secure_pair *pair, tls_secure_pair_error_callback callback, void *user_data);
-tls_status tls_secure_pair_on_close(tls_secure_pair *pair, tls_secure_pair_close_callback callback, void *user_data);
-int32_t tls_secure_pair_secure(const tls_secure_pair *pair);              /* 1 after the handshake */
-int32_t tls_secure_pair_authorized(const tls_secure_pair *pair);
-const char *tls_secure_pair_authorization_error(const tls_secure_pair *pair);   /* NULL: none */
-tls_certificate *tls_secure_pair_peer_certificate(const tls_secure_pair *pair);
-const char *tls_secure_pair_cipher_name(const tls_secure_pair *pair);
-const char *tls_secure_pair_cipher_standard_name(const tls_secure_pair *pair);
-const char *tls_secure_pair_protocol(const tls_secure_pair *pair);        /* "TLSv1.3" */
-const char *tls_secure_pair_servername(const tls_secure_pair *pair);
-const uint8_t *tls_secure_pair_session(tls_secure_pair *pair, size_t *length);  /* NULL: none (yet) */
-int32_t tls_secure_pair_session_reused(const tls_secure_pair *pair);
-tls_status tls_secure_pair_set_user_data(tls_secure_pair *pair, void *user_data, tls_destroy_callback destroy);
-void *tls_secure_pair_user_data(const tls_secure_pair *pair);
+/**
+ * A connection failed before it was secure.
+ */
+typedef void (*tls_client_error_callback)(tls_server *server,
+                                          const tls_error *error,
+                                          tls_stream *stream,
+                                          void *user_data);
 
-/* ---- loop ---- */
-tls_loop *tls_loop_new(void);
-tls_status tls_loop_free(tls_loop *loop);
-tls_status tls_loop_run(tls_loop *loop);                      /* until nothing is left, or stop */
-tls_status tls_loop_run_once(tls_loop *loop, int64_t timeout_ms);   /* one turn; < 0: wait for ever, 0: do not wait */
-tls_status tls_loop_stop(tls_loop *loop);                     /* any thread */
-tls_status tls_loop_post(tls_loop *loop, tls_post_callback function, void *user_data, tls_destroy_callback destroy); /* any thread */
-tls_socket tls_loop_fd(tls_loop *loop);                       /* readable when run_once(loop, 0) has work; -1 on error */
-int64_t tls_loop_next_timeout_ms(tls_loop *loop);             /* -1: no timer */
-tls_status tls_loop_detach(tls_loop *loop);
-tls_status tls_loop_set_slab_buffer_size(tls_loop *loop, size_t bytes);   /* before the first stream or server */
-tls_status tls_loop_set_user_data(tls_loop *loop, void *user_data, tls_destroy_callback destroy);
-void *tls_loop_user_data(const tls_loop *loop);
+/**
+ * Accepting failed.
+ */
+typedef void (*tls_server_error_callback)(tls_server *server,
+                                          const tls_error *error,
+                                          void *user_data);
 
-/* ---- server ---- */
-tls_server *tls_server_new(tls_loop *loop, tls_context *context);
-tls_status tls_server_listen(tls_server *server, int32_t port, const char *host);   /* host NULL: any IPv4 */
-tls_status tls_server_close(tls_server *server);
-tls_status tls_server_destroy(tls_server *server);
-const char *tls_server_address(const tls_server *server);
-int32_t tls_server_port(const tls_server *server);            /* -1: not listening */
-const char *tls_server_family(const tls_server *server);      /* "IPv4", "IPv6" */
-tls_status tls_server_set_handshake_timeout(tls_server *server, uint64_t milliseconds);   /* 0: the default, 120 s */
-tls_status tls_server_set_max_connections(tls_server *server, size_t count);              /* 0: no limit */
-int64_t tls_server_connections(const tls_server *server);     /* -1 on a bad handle */
-tls_status tls_server_set_request_cert(tls_server *server, int32_t enabled);
-tls_status tls_server_set_reject_unauthorized(tls_server *server, int32_t enabled);
-tls_status tls_server_on_listening(tls_server *server, tls_server_callback callback, void *user_data);
-tls_status tls_server_on_secure_connection(tls_server *server, tls_server_stream_callback callback, void *user_data);
-tls_status tls_server_on_client_error(tls_server *server, tls_client_error_callback callback, void *user_data);
-tls_status tls_server_on_error(tls_server *server, tls_server_error_callback callback, void *user_data);
-tls_status tls_server_on_close(tls_server *server, tls_server_callback callback, void *user_data);
-tls_status tls_server_set_user_data(tls_server *server, void *user_data, tls_destroy_callback destroy);
-void *tls_server_user_data(const tls_server *server);
+/**
+ * An event of a stream that has nothing more to tell: secure connect, drain, timeout.
+ */
+typedef void (*tls_stream_callback)(tls_stream *stream, void *user_data);
 
-/* ---- connect ---- */
-tls_connect_options *tls_connect_options_new(void);
-tls_status tls_connect_options_free(tls_connect_options *options);
-tls_status tls_connect_options_set_context(tls_connect_options *options, tls_context *context);
-tls_status tls_connect_options_set_servername(tls_connect_options *options, const char *servername);   /* SNI and verified name */
-tls_status tls_connect_options_set_verify_name(tls_connect_options *options, const char *name);        /* NULL: chain only, on purpose */
-tls_status tls_connect_options_set_reject_unauthorized(tls_connect_options *options, int32_t enabled);
-tls_stream *tls_connect(tls_loop *loop, int32_t port, const char *host, tls_connect_options *options, tls_stream_callback on_secure_connect, void *user_data);
+/**
+ * Decrypted bytes; they are valid until the callback returns.
+ */
+typedef void (*tls_stream_data_callback)(tls_stream *stream,
+                                         const uint8_t *data,
+                                         size_t length,
+                                         void *user_data);
 
-/* ---- stream ---- */
-tls_status tls_stream_write(tls_stream *stream, const void *data, size_t length);
-tls_status tls_stream_end(tls_stream *stream);
-tls_status tls_stream_destroy(tls_stream *stream);
-tls_status tls_stream_pause(tls_stream *stream);
-tls_status tls_stream_resume(tls_stream *stream);
-tls_status tls_stream_pipe(tls_stream *source, tls_stream *destination);   /* may be one and the same */
-tls_status tls_stream_set_high_water_mark(tls_stream *stream, size_t bytes);   /* default 65,536 */
-tls_status tls_stream_set_allow_half_open(tls_stream *stream, int32_t enabled);
-tls_status tls_stream_set_timeout(tls_stream *stream, uint64_t milliseconds);  /* 0: off */
-tls_status tls_stream_set_no_delay(tls_stream *stream, int32_t enabled);
-tls_status tls_stream_set_keep_alive(tls_stream *stream, int32_t enabled, uint64_t initial_delay_ms);
-uint64_t tls_stream_bytes_written(const tls_stream *stream);
-uint64_t tls_stream_bytes_read(const tls_stream *stream);
-size_t tls_stream_writable_length(const tls_stream *stream);  /* plaintext and ciphertext queued, bytes */
-int32_t tls_stream_secure(const tls_stream *stream);
-int32_t tls_stream_authorized(const tls_stream *stream);
-const char *tls_stream_authorization_error(const tls_stream *stream);
-tls_certificate *tls_stream_peer_certificate(const tls_stream *stream);
-const char *tls_stream_cipher_name(const tls_stream *stream);
-const char *tls_stream_cipher_standard_name(const tls_stream *stream);
-const char *tls_stream_protocol(const tls_stream *stream);
-const char *tls_stream_servername(const tls_stream *stream);
-const char *tls_stream_local_address(const tls_stream *stream);
-int32_t tls_stream_local_port(const tls_stream *stream);
-const char *tls_stream_remote_address(const tls_stream *stream);
-int32_t tls_stream_remote_port(const tls_stream *stream);
-tls_status tls_stream_on_secure_connect(tls_stream *stream, tls_stream_callback callback, void *user_data);
-tls_status tls_stream_on_data(tls_stream *stream, tls_stream_data_callback callback, void *user_data);
-tls_status tls_stream_on_end(tls_stream *stream, tls_stream_end_callback callback, void *user_data);
-tls_status tls_stream_on_drain(tls_stream *stream, tls_stream_callback callback, void *user_data);
-tls_status tls_stream_on_error(tls_stream *stream, tls_stream_error_callback callback, void *user_data);
-tls_status tls_stream_on_close(tls_stream *stream, tls_stream_close_callback callback, void *user_data);
-tls_status tls_stream_on_timeout(tls_stream *stream, tls_stream_callback callback, void *user_data);
-tls_status tls_stream_set_user_data(tls_stream *stream, void *user_data, tls_destroy_callback destroy);
-void *tls_stream_user_data(const tls_stream *stream);
+/**
+ * The peer has ended; `clean` is 1 after a close_notify, 0 if the data may have been cut short.
+ */
+typedef void (*tls_stream_end_callback)(tls_stream *stream, int clean, void *user_data);
+
+/**
+ * The stream has failed; `error` is valid until the callback returns.
+ */
+typedef void (*tls_stream_error_callback)(tls_stream *stream,
+                                          const tls_error *error,
+                                          void *user_data);
+
+/**
+ * The stream is closed; `had_error` is 1 if by an error.
+ */
+typedef void (*tls_stream_close_callback)(tls_stream *stream, int had_error, void *user_data);
+
+/**
+ * Done.
+ */
+#define TLS_OK 0
+
+/**
+ * Taken, and the high-water mark is reached: stop writing until the drain event.
+ */
+#define TLS_FULL 1
+
+/**
+ * NULL, a freed handle, one of another kind, or no handle at all.
+ */
+#define TLS_ERR_INVALID_HANDLE -1
+
+/**
+ * An argument that cannot be used; the message says which and why.
+ */
+#define TLS_ERR_INVALID_ARGUMENT -2
+
+/**
+ * The right call at the wrong moment: write after end, listen twice, ...
+ */
+#define TLS_ERR_INVALID_STATE -3
+
+/**
+ * The handle's loop belongs to another thread.
+ */
+#define TLS_ERR_WRONG_THREAD -4
+
+/**
+ * In use just now: the pair by another thread, the loop by an outer call.
+ */
+#define TLS_ERR_BUSY -5
+
+/**
+ * The context is in use and cannot be changed any more.
+ */
+#define TLS_ERR_FROZEN -6
+
+/**
+ * This build or this system cannot do that.
+ */
+#define TLS_ERR_NOT_SUPPORTED -7
+
+/**
+ * A certificate (of ours, or a CA's) cannot be read or is refused.
+ */
+#define TLS_ERR_CERTIFICATE -100
+
+/**
+ * A private key cannot be read.
+ */
+#define TLS_ERR_KEY -101
+
+/**
+ * The passphrase is missing or wrong.
+ */
+#define TLS_ERR_PASSPHRASE -102
+
+/**
+ * Key and certificate do not belong together.
+ */
+#define TLS_ERR_KEY_MISMATCH -103
+
+/**
+ * A cipher list with unknown names, or with nothing to use.
+ */
+#define TLS_ERR_CIPHERS -104
+
+/**
+ * Unknown protocol method or version, or none left to use.
+ */
+#define TLS_ERR_PROTOCOL -105
+
+/**
+ * A file cannot be read; see `tls_error_errno`.
+ */
+#define TLS_ERR_FILE -106
+
+/**
+ * A system call failed; see `tls_error_errno`.
+ */
+#define TLS_ERR_SYSTEM -200
+
+/**
+ * Out of memory.
+ */
+#define TLS_ERR_NO_MEMORY -201
+
+/**
+ * The host name was not found.
+ */
+#define TLS_ERR_RESOLVE -202
+
+/**
+ * No connection could be made; see `tls_error_errno`.
+ */
+#define TLS_ERR_CONNECT -203
+
+/**
+ * Cannot listen at this address; see `tls_error_errno`.
+ */
+#define TLS_ERR_LISTEN -204
+
+/**
+ * The peer cut the connection: reset, or end of file in the middle of the handshake.
+ */
+#define TLS_ERR_RESET -205
+
+/**
+ * The TLS protocol failed: garbage, an alert, nothing in common.
+ */
+#define TLS_ERR_TLS -300
+
+/**
+ * The peer's certificate, or its name, is not accepted.
+ */
+#define TLS_ERR_VERIFY -301
+
+/**
+ * The handshake took too long.
+ */
+#define TLS_ERR_TIMEOUT -302
+
+/**
+ * A serialised session cannot be used.
+ */
+#define TLS_ERR_SESSION -303
+
+/**
+ * A defect of the library itself: please report it.
+ */
+#define TLS_ERR_INTERNAL -900
+
 #ifdef __cplusplus
-}
-#endif
-#endif
+extern "C" {
+#endif // __cplusplus
+
+/**
+ * The library's version, `"0.1.0"`. Any thread; the text is static.
+ */
+TLS_API const char *tls_version(void);
+
+/**
+ * The library's version as a number that grows: `0x00MMmmpp`, major, minor and patch in one byte
+ * each. To compare with the header that a program was compiled with:
+ * `TLS_VERSION_MAJOR << 16 | TLS_VERSION_MINOR << 8 | TLS_VERSION_PATCH`. Any thread.
+ */
+TLS_API uint32_t tls_version_number(void);
+
+/**
+ * The version of the OpenSSL in use, as it calls itself: `"OpenSSL 3.0.17 1 Jul 2025"`. Any
+ * thread; the text lives as long as the process.
+ */
+TLS_API const char *tls_openssl_version(void);
+
+/**
+ * Does this build have a feature? 1 if so, 0 if not or if the name is unknown. Any thread.
+ *
+ * Names: `"tls1.2"`, `"tls1.3"`; `"vendored"` (OpenSSL is inside the library); `"loop_fd"`
+ * (`tls_loop_fd` becomes readable for timers too).
+ *
+ * - `name`: a text; NULL is answered with 0 and the last error.
+ */
+TLS_API int32_t tls_feature(const char *name);
+
+/**
+ * The name of a status code, `"TLS_ERR_BUSY"`; `"TLS_ERR_UNKNOWN"` for a number that is none. Any
+ * thread; the text is static.
+ */
+TLS_API const char *tls_status_name(tls_status status);
+
+/**
+ * This thread's last failing call.
+ *
+ * Never NULL; before the first failure it is an error with the status `TLS_OK`. The handle and the
+ * texts that come from it are valid until this thread's next *failing* call; calls that succeed and
+ * the `tls_error_*` accessors leave it. To keep one longer, use `tls_error_copy`.
+ *
+ * Any thread; each has its own.
+ */
+TLS_API const tls_error *tls_last_error(void);
+
+/**
+ * The status, as the failing call answered it; `TLS_ERR_INVALID_HANDLE` for a bad handle.
+ */
+TLS_API tls_status tls_error_status(const tls_error *error);
+
+/**
+ * The stable name, for programs to act on: `CERT_HAS_EXPIRED`, `ERR_TLS_CERT_ALTNAME_INVALID`,
+ * `ERR_TLS_HANDSHAKE_TIMEOUT`, `ECONNREFUSED`, `ENOTFOUND`, `ERR_SSL_HTTP_REQUEST`, ...
+ *
+ * It is Node's where Node has one: its name for the verification result, the errno, or `ERR_SSL_`
+ * and OpenSSL's reason. The text lives as long as the error; NULL for a bad handle.
+ *
+ * Node: `error.code`.
+ */
+TLS_API const char *tls_error_name(const tls_error *error);
+
+/**
+ * A sentence for people, which says what to do where that is known. Its wording may change between
+ * versions. It lives as long as the error; NULL for a bad handle.
+ *
+ * Node: `error.message`.
+ */
+TLS_API const char *tls_error_message(const tls_error *error);
+
+/**
+ * The system's error number; 0 if no system call failed, or for a bad handle.
+ */
+TLS_API int32_t tls_error_errno(const tls_error *error);
+
+/**
+ * Why the peer's certificate was not accepted, as one of OpenSSL's `X509_V_ERR_` numbers; 0 if it
+ * is not about that, or for a bad handle.
+ */
+TLS_API int32_t tls_error_verify_result(const tls_error *error);
+
+/**
+ * Which certificate of the chain was not accepted: 0 is the peer's own, above it are its issuers;
+ * -1 if it is not about that, or for a bad handle.
+ */
+TLS_API int32_t tls_error_verify_depth(const tls_error *error);
+
+/**
+ * The subject of the certificate that was not accepted, one attribute a line; NULL if it is not
+ * about that, or for a bad handle. It lives as long as the error.
+ */
+TLS_API const char *tls_error_verify_subject(const tls_error *error);
+
+/**
+ * How many entries of OpenSSL's error queue came with the error; 0 for a bad handle.
+ */
+TLS_API size_t tls_error_openssl_count(const tls_error *error);
+
+/**
+ * The packed code (`ERR_get_error`) of entry `index`, 0 being the oldest; 0 if there is none.
+ */
+TLS_API uint64_t tls_error_openssl_code(const tls_error *error, size_t index);
+
+/**
+ * OpenSSL's text of entry `index`, 0 being the oldest; NULL if there is none. It lives as long as
+ * the error.
+ */
+TLS_API const char *tls_error_openssl_text(const tls_error *error, size_t index);
+
+/**
+ * A copy that lives until `tls_error_free`, on any thread.
+ *
+ * Returns NULL if `error` is not a valid error; the last error then says so.
+ */
+TLS_API tls_error *tls_error_copy(const tls_error *error);
+
+/**
+ * Frees an error from `tls_error_copy`. NULL is `TLS_OK`. Any thread.
+ *
+ * The thread's own last error and the error of an error event are not the caller's to free:
+ * `TLS_ERR_INVALID_STATE` for the former; freeing the latter ends its handle early and harms
+ * nothing.
+ */
+TLS_API tls_status tls_error_free(tls_error *error);
+
+/**
+ * A new context with secure defaults: TLS 1.2 and 1.3, forward secrecy, the well-known roots
+ * trusted, no certificate of its own. Free it with `tls_context_free`. Any thread.
+ *
+ * Returns NULL when out of memory.
+ *
+ * Node: `tls.createSecureContext`, `crypto.createCredentials`.
+ */
+TLS_API tls_context *tls_context_new(void);
+
+/**
+ * Frees a context. Servers, streams, pairs and connect options that use it keep what they need, so
+ * it may be freed as soon as they are made. NULL is `TLS_OK`. Any thread.
+ *
+ * The destroy callback of its user data runs before this returns, unless another thread is using
+ * the context just now: then when that call ends.
+ */
+TLS_API tls_status tls_context_free(tls_context *context);
+
+/**
+ * Sets the certificate from memory. Any thread, until the context's first use.
+ *
+ * - `pem`: the leaf certificate first, then those that lead from it towards the CA, in PEM. Text
+ *   between the blocks is skipped. Copied. May be NULL only with length 0, which is an error.
+ * - `length`: in bytes; a terminating NUL is not needed.
+ *
+ * A certificate of the same key type is replaced; one with another key type is added, so that RSA
+ * and ECDSA can serve side by side. If the key is there already and does not belong to it, that is
+ * refused at once. On failure nothing changes.
+ *
+ * Errors: `TLS_ERR_CERTIFICATE` (no certificate in the text, or one that cannot be decoded),
+ * `TLS_ERR_KEY_MISMATCH`, `TLS_ERR_INVALID_ARGUMENT`, `TLS_ERR_FROZEN`.
+ *
+ * Node: the option `cert`.
+ */
+TLS_API tls_status tls_context_set_cert(tls_context *context, const void *pem, size_t length);
+
+/**
+ * The same from a file of at most 16 MiB.
+ *
+ * - `path`: bytes as the system takes them, NUL-terminated; not NULL.
+ *
+ * Errors: those of `tls_context_set_cert`, and `TLS_ERR_FILE` with the errno.
+ */
+TLS_API tls_status tls_context_set_cert_file(tls_context *context, const char *path);
+
+/**
+ * Sets the private key from memory. Any thread, until the context's first use.
+ *
+ * - `pem`: PKCS#8, PKCS#1 or SEC1, encrypted or not; the first key in the text counts. Copied.
+ * - `length`: in bytes.
+ * - `passphrase`: for an encrypted key, 1,024 bytes at most; NULL if there is none. Nobody is ever
+ *   asked on the terminal.
+ *
+ * RSA, RSA-PSS, ECDSA and Ed25519 keys, one of each type. A key that does not belong to the
+ * certificate that is set is refused at once. On failure nothing changes.
+ *
+ * Errors: `TLS_ERR_KEY` (no key in the text, or it cannot be decoded), `TLS_ERR_PASSPHRASE`
+ * (missing: name `ERR_MISSING_PASSPHRASE`; wrong; too long), `TLS_ERR_KEY_MISMATCH`,
+ * `TLS_ERR_INVALID_ARGUMENT`, `TLS_ERR_FROZEN`.
+ *
+ * Node: the options `key` and `passphrase`.
+ */
+TLS_API
+tls_status tls_context_set_key(tls_context *context,
+                               const void *pem,
+                               size_t length,
+                               const char *passphrase);
+
+/**
+ * The same from a file of at most 16 MiB.
+ *
+ * - `path`: as for `tls_context_set_cert_file`.
+ * - `passphrase`: as for `tls_context_set_key`.
+ *
+ * Errors: those of `tls_context_set_key`, and `TLS_ERR_FILE` with the errno.
+ */
+TLS_API
+tls_status tls_context_set_key_file(tls_context *context,
+                                    const char *path,
+                                    const char *passphrase);
+
+/**
+ * Sets certificate and key in one step: both, or on failure neither. The way to replace a pair that
+ * is there, because each half alone would not fit the other. Any thread, until the context's first
+ * use.
+ *
+ * - `cert`, `cert_length`: as for `tls_context_set_cert`.
+ * - `key`, `key_length`, `passphrase`: as for `tls_context_set_key`.
+ *
+ * Errors: those of the two.
+ */
+TLS_API
+tls_status tls_context_set_identity(tls_context *context,
+                                    const void *cert,
+                                    size_t cert_length,
+                                    const void *key,
+                                    size_t key_length,
+                                    const char *passphrase);
+
+/**
+ * The same from two files, which may be one and the same. Errors: those of
+ * `tls_context_set_identity`, and `TLS_ERR_FILE` with the errno.
+ */
+TLS_API
+tls_status tls_context_set_identity_file(tls_context *context,
+                                         const char *cert_path,
+                                         const char *key_path,
+                                         const char *passphrase);
+
+/**
+ * Trusts one or more CAs. The first call takes the place of the well-known roots. Any thread, until
+ * the context's first use.
+ *
+ * - `pem`: one certificate or a bundle; text between the blocks is skipped. Copied.
+ * - `length`: in bytes.
+ *
+ * A server also names these CAs when it asks for client certificates. On failure none is added.
+ *
+ * Errors: `TLS_ERR_CERTIFICATE` (no certificate in the text, or one that cannot be decoded),
+ * `TLS_ERR_INVALID_ARGUMENT`, `TLS_ERR_FROZEN`.
+ *
+ * Node: the option `ca`.
+ */
+TLS_API tls_status tls_context_add_ca(tls_context *context, const void *pem, size_t length);
+
+/**
+ * The same from a file of at most 16 MiB. Errors: those of `tls_context_add_ca`, and `TLS_ERR_FILE`
+ * with the errno.
+ */
+TLS_API tls_status tls_context_add_ca_file(tls_context *context, const char *path);
+
+/**
+ * Trusts nobody, until the next `tls_context_add_ca`: neither the well-known roots nor what was
+ * added before. Any thread, until the context's first use. Errors: `TLS_ERR_FROZEN`.
+ *
+ * Node: `ca: []`.
+ */
+TLS_API tls_status tls_context_clear_ca(tls_context *context);
+
+/**
+ * Sets the cipher suites: TLS 1.3 suites (`TLS_AES_128_GCM_SHA256`) and OpenSSL's cipher list for
+ * older versions (`ECDHE+AESGCM:!aNULL`) in one text. Any thread, until the context's first use.
+ *
+ * - `ciphers`: names separated by `:`, `,` or blanks, 64 KiB at most; not NULL. If it has none of
+ *   one kind, the defaults of that kind stay. `@SECLEVEL=n` sets OpenSSL's security level, which is
+ *   2 otherwise.
+ *
+ * The default allows only forward secrecy with authenticated encryption. A name that this OpenSSL
+ * does not know is refused and told; words of ciphers(1) are taken also where they match nothing.
+ *
+ * Errors: `TLS_ERR_CIPHERS` (unknown name, nothing left, control characters),
+ * `TLS_ERR_INVALID_ARGUMENT`, `TLS_ERR_FROZEN`.
+ *
+ * Node: the option `ciphers`.
+ */
+TLS_API tls_status tls_context_set_ciphers(tls_context *context, const char *ciphers);
+
+/**
+ * Lets the server's order of ciphers count (1) or the client's (0, the default). Any thread, until
+ * the context's first use. Errors: `TLS_ERR_INVALID_ARGUMENT`, `TLS_ERR_FROZEN`.
+ *
+ * Node: the option `honorCipherOrder`.
+ */
+TLS_API tls_status tls_context_set_honor_cipher_order(tls_context *context, int32_t enabled);
+
+/**
+ * Sets the protocol versions by the name of an OpenSSL method: `"TLSv1_2_method"` is that version
+ * alone, `"TLS_method"` and `"SSLv23_method"` are all that the library has. Any thread, until the
+ * context's first use.
+ *
+ * - `method`: one of `TLS_`, `SSLv23_`, `TLSv1_`, `TLSv1_1_`, `TLSv1_2_` with `method`,
+ *   `server_method` or `client_method`; not NULL. SSL 2 and 3 are refused.
+ *
+ * TLS 1.0 and 1.1 work only with `@SECLEVEL=0` in the ciphers; where nothing else is left to use,
+ * the context's first use fails with `TLS_ERR_PROTOCOL`.
+ *
+ * Errors: `TLS_ERR_PROTOCOL`, `TLS_ERR_INVALID_ARGUMENT`, `TLS_ERR_FROZEN`.
+ *
+ * Node: the option `secureProtocol`.
+ */
+TLS_API tls_status tls_context_set_secure_protocol(tls_context *context, const char *method);
+
+/**
+ * Sets the lowest protocol version; `TLSv1.2` by default. Any thread, until the context's first
+ * use.
+ *
+ * - `version`: `"TLSv1"`, `"TLSv1.1"`, `"TLSv1.2"` or `"TLSv1.3"`; not NULL.
+ *
+ * Errors: `TLS_ERR_PROTOCOL` (unknown, or above the highest), `TLS_ERR_INVALID_ARGUMENT`,
+ * `TLS_ERR_FROZEN`. Node: the option `minVersion`.
+ */
+TLS_API tls_status tls_context_set_min_version(tls_context *context, const char *version);
+
+/**
+ * Sets the highest protocol version; `TLSv1.3` by default. The rest is as for
+ * `tls_context_set_min_version`. Node: the option `maxVersion`.
+ */
+TLS_API tls_status tls_context_set_max_version(tls_context *context, const char *version);
+
+/**
+ * Keeps a pointer of yours with the context; works also when it is frozen. Any thread.
+ *
+ * - `user_data`: any value, NULL too.
+ * - `destroy`: called exactly once with it: when the context is freed, when it is replaced, or at
+ *   once when this call fails; on the thread that does so. May be NULL.
+ */
+TLS_API
+tls_status tls_context_set_user_data(tls_context *context,
+                                     void *user_data,
+                                     tls_destroy_callback destroy);
+
+/**
+ * The pointer from `tls_context_set_user_data`; NULL if there is none, or for a bad handle. Any
+ * thread.
+ */
+TLS_API void *tls_context_user_data(const tls_context *context);
+
+/**
+ * Frees a certificate from `tls_stream_peer_certificate` or `tls_secure_pair_peer_certificate`,
+ * and what its getters answered. NULL is `TLS_OK`. Any thread.
+ */
+TLS_API tls_status tls_certificate_free(tls_certificate *certificate);
+
+/**
+ * Whose certificate it is: one attribute a line, `"C=UK\nO=node.js\nCN=localhost"`; control
+ * characters are shown as `\xHH`. It lives as long as the certificate. NULL for a bad handle. Any
+ * thread.
+ *
+ * Node: `X509Certificate.subject`.
+ */
+TLS_API const char *tls_certificate_subject(const tls_certificate *certificate);
+
+/**
+ * Who issued it, in the form of `tls_certificate_subject`. NULL for a bad handle. Any thread.
+ *
+ * Node: `X509Certificate.issuer`.
+ */
+TLS_API const char *tls_certificate_issuer(const tls_certificate *certificate);
+
+/**
+ * SHA-1 over the whole certificate, as `"2A:7A:C2:..."`. It lives as long as the certificate. NULL
+ * for a bad handle. Any thread.
+ *
+ * Node: `getPeerCertificate().fingerprint`. To pin a certificate, take the SHA-256 one.
+ */
+TLS_API const char *tls_certificate_fingerprint(const tls_certificate *certificate);
+
+/**
+ * SHA-256 over the whole certificate, in the same form. NULL for a bad handle. Any thread.
+ *
+ * Node: `getPeerCertificate().fingerprint256`.
+ */
+TLS_API const char *tls_certificate_fingerprint256(const tls_certificate *certificate);
+
+/**
+ * The certificate itself, in DER. It lives as long as the certificate. Any thread.
+ *
+ * - `length`: where to put the number of bytes; may be NULL.
+ *
+ * Returns NULL, and a length of 0, for a bad handle. Node: `getPeerCertificate().raw`.
+ */
+TLS_API const uint8_t *tls_certificate_der(const tls_certificate *certificate, size_t *length);
+
+/**
+ * A new pair, which has not started. Free it with `tls_secure_pair_free`. Any thread.
+ *
+ * - `context`: who we are and whom we trust; a server needs its certificate and key. The pair keeps
+ *   what it needs of it; it freezes here.
+ * - `is_server`: 1 for the server's side, 0 for the client's.
+ * - `request_cert`: server: 1 asks the client for a certificate. A client's is not looked at.
+ * - `reject_unauthorized`: 1 refuses a peer whose certificate is not accepted; 0 only marks it as
+ *   not authorized. A client with 1 needs a name to verify before it starts.
+ *
+ * Returns NULL on failure: `TLS_ERR_INVALID_ARGUMENT` for flags but 0 and 1,
+ * `TLS_ERR_INVALID_STATE` for a server without certificate or key, or what the context's first use
+ * may answer.
+ *
+ * Node: `tls.createSecurePair(credentials, isServer, requestCert, rejectUnauthorized)`.
+ */
+TLS_API
+tls_secure_pair *tls_secure_pair_new(tls_context *context,
+                                     int32_t is_server,
+                                     int32_t request_cert,
+                                     int32_t reject_unauthorized);
+
+/**
+ * Frees a pair, ended or not; no callback is made any more but the destroy function of its user
+ * data. Inside a callback of the pair the handle is dead at once, and the memory goes when the
+ * outermost call on the pair returns. NULL is `TLS_OK`. Any thread.
+ *
+ * Errors: `TLS_ERR_BUSY` while another thread uses the pair; nothing happens then.
+ */
+TLS_API tls_status tls_secure_pair_free(tls_secure_pair *pair);
+
+/**
+ * Ends the pair without a word to the peer: only the close event follows. What was encrypted before
+ * can still be taken. Again: `TLS_OK`. Any thread, one at a time.
+ *
+ * Node: `pair.destroy`.
+ */
+TLS_API tls_status tls_secure_pair_destroy(tls_secure_pair *pair);
+
+/**
+ * Client: sets the name to ask the server for (SNI) and, unless `tls_secure_pair_set_verify_name`
+ * says otherwise, to verify. Before the start. Any thread, one at a time.
+ *
+ * - `servername`: a host name, an international one in its `xn--` form, or an IP address, which is
+ *   verified but never sent. Copied; not NULL.
+ *
+ * Errors: `TLS_ERR_INVALID_ARGUMENT` for what cannot be a host name, `TLS_ERR_INVALID_STATE` on a
+ * server or after the start.
+ */
+TLS_API tls_status tls_secure_pair_set_servername(tls_secure_pair *pair, const char *servername);
+
+/**
+ * Client: sets the name that the server's certificate must have, where it is not the one that is
+ * asked for. Before the start. Any thread, one at a time.
+ *
+ * - `name`: a host name or IP address; copied. NULL: verify the chain only, on purpose.
+ *
+ * Errors: as for `tls_secure_pair_set_servername`.
+ */
+TLS_API tls_status tls_secure_pair_set_verify_name(tls_secure_pair *pair, const char *name);
+
+/**
+ * Sets at how many waiting bytes `tls_secure_pair_write` answers `TLS_FULL` (encrypted bytes not
+ * taken yet, and plaintext written before the handshake is over) and, with no data callback,
+ * `tls_secure_pair_feed` stops taking (plaintext not read yet). Any thread, one at a time.
+ *
+ * - `bytes`: 65,536 by default. Feeding may go over it by one record.
+ */
+TLS_API tls_status tls_secure_pair_set_high_water_mark(tls_secure_pair *pair, size_t bytes);
+
+/**
+ * Client: offers a session from `tls_secure_pair_session` to the server, which saves a full
+ * handshake if it agrees. Before the start. Any thread, one at a time.
+ *
+ * - `session`, `length`: the bytes; copied.
+ *
+ * Errors: `TLS_ERR_SESSION` if the bytes are no session, `TLS_ERR_INVALID_STATE` on a server or
+ * after the start, `TLS_ERR_INVALID_ARGUMENT`. Node: the option `session`.
+ */
+TLS_API
+tls_status tls_secure_pair_set_session(tls_secure_pair *pair,
+                                       const void *session,
+                                       size_t length);
+
+/**
+ * Starts the handshake; a client has something to send then. Implied by the first feed, take or
+ * write. Again: `TLS_OK`. Any thread, one at a time.
+ *
+ * Errors: `TLS_ERR_INVALID_STATE` if the pair has ended, or for a client that verifies and was given
+ * no name.
+ */
+TLS_API
+tls_status tls_secure_pair_start(tls_secure_pair *pair);
+
+/**
+ * Takes encrypted bytes that the transport brought, in pieces of any size. Callbacks run inside
+ * this call. Any thread, one at a time.
+ *
+ * - `data`, `length`: the bytes, used up or copied. NULL with length 0 goes on with what waits.
+ * - `consumed`: where to put how many bytes were taken, the rest to be fed again after reading; it
+ *   is less than `length` only with no data callback and unread plaintext over the high-water mark.
+ *   NULL: the pair keeps the rest itself.
+ *
+ * Returns `TLS_OK` also when it took only a part. If the connection fails on these bytes, the error
+ * event comes and the same error is answered: `TLS_ERR_TLS`, `TLS_ERR_VERIFY`. An alert for the peer
+ * may wait to be taken. Other errors: `TLS_ERR_INVALID_STATE` if the pair has ended already, or as
+ * for `tls_secure_pair_start`; `TLS_ERR_INVALID_ARGUMENT`.
+ */
+TLS_API
+tls_status tls_secure_pair_feed(tls_secure_pair *pair,
+                                const void *data,
+                                size_t length,
+                                size_t *consumed);
+
+/**
+ * Says that the transport has ended. After a close_notify nothing is missing; without one the end
+ * event comes with `clean` 0; before the handshake is over it is an error (`ECONNRESET`). The events
+ * come after all plaintext. Any thread, one at a time.
+ *
+ * Errors: `TLS_ERR_RESET` in the middle of the handshake, otherwise as for `tls_secure_pair_start`.
+ */
+TLS_API
+tls_status tls_secure_pair_feed_eof(tls_secure_pair *pair);
+
+/**
+ * Moves encrypted bytes for the transport into `buffer`; for pairs without an encrypted callback.
+ * What was shown once does not change. It works also after the pair has ended, for the last alert.
+ * Any thread, one at a time.
+ *
+ * - `buffer`: may be NULL only with capacity 0.
+ * - `capacity`: in bytes.
+ * - `length`: where to put how many were moved; not NULL. 0: nothing waits.
+ *
+ * Errors: `TLS_ERR_INVALID_ARGUMENT`, and as for `tls_secure_pair_start`.
+ */
+TLS_API
+tls_status tls_secure_pair_take(tls_secure_pair *pair,
+                                void *buffer,
+                                size_t capacity,
+                                size_t *length);
+
+/**
+ * Moves decrypted bytes into `buffer`; for pairs without a data callback. Otherwise as
+ * `tls_secure_pair_take`; reading makes room, so events of what was fed before may come. Feed again
+ * what was not consumed.
+ *
+ * Errors: `TLS_ERR_INVALID_ARGUMENT`.
+ */
+TLS_API
+tls_status tls_secure_pair_read(tls_secure_pair *pair,
+                                void *buffer,
+                                size_t capacity,
+                                size_t *length);
+
+/**
+ * Writes plaintext. All of it is taken, at any size; before the handshake is over it waits. Any
+ * thread, one at a time.
+ *
+ * - `data`, `length`: the bytes; may be NULL only with length 0, which does nothing.
+ *
+ * Returns `TLS_OK`, or `TLS_FULL` if the high-water mark is reached: the data is taken too, and a
+ * drain event follows when all was taken by the transport.
+ *
+ * Errors: `TLS_ERR_INVALID_STATE` after `tls_secure_pair_end` or when the pair has ended, and as for
+ * `tls_secure_pair_start`; `TLS_ERR_INVALID_ARGUMENT`.
+ */
+TLS_API
+tls_status tls_secure_pair_write(tls_secure_pair *pair,
+                                 const void *data,
+                                 size_t length);
+
+/**
+ * Ends the writing side: after what was written, close_notify. Data of the peer still comes. The
+ * pair closes when the peer has ended too, or the transport. Again: `TLS_OK`. Any thread, one at a
+ * time.
+ *
+ * Errors: as for `tls_secure_pair_start`. Node: `pair.cleartext.end`.
+ */
+TLS_API tls_status tls_secure_pair_end(tls_secure_pair *pair);
+
+/**
+ * The session in serialised form, for `tls_secure_pair_set_session` of a later pair. It holds
+ * secrets: keep it as you keep a key. Valid until the next call of this function on the pair, or
+ * its end. Any thread, one at a time.
+ *
+ * - `length`: where to put the number of bytes; may be NULL.
+ *
+ * Returns NULL, and a length of 0, if there is none that could be resumed, and on failure. On TLS
+ * 1.3 it comes with the server's tickets, after the handshake: ask when data was received. Node:
+ * `getSession`.
+ */
+TLS_API const uint8_t *tls_secure_pair_session(tls_secure_pair *pair, size_t *length);
+
+/**
+ * Keeps a pointer of yours with the pair. Any thread, one at a time.
+ *
+ * - `user_data`: any value, NULL too.
+ * - `destroy`: called exactly once with it: when the pair is freed, when it is replaced, or at once
+ *   when this call fails. May be NULL.
+ */
+TLS_API
+tls_status tls_secure_pair_set_user_data(tls_secure_pair *pair,
+                                         void *user_data,
+                                         tls_destroy_callback destroy);
+
+/**
+ * The pointer from `tls_secure_pair_set_user_data`; NULL if there is none, or on failure. Any
+ * thread, one at a time.
+ */
+TLS_API void *tls_secure_pair_user_data(const tls_secure_pair *pair);
+
+/**
+ * Registers the callback of encrypted bytes for the transport; NULL unregisters, and they wait for
+ * `tls_secure_pair_take`. Bytes that wait come with the next call on the pair. Any thread, one at a
+ * time.
+ */
+TLS_API
+tls_status tls_secure_pair_on_encrypted(tls_secure_pair *pair,
+                                        tls_secure_pair_data_callback callback,
+                                        void *user_data);
+
+/**
+ * Registers the callback of decrypted bytes; NULL unregisters, and they wait for
+ * `tls_secure_pair_read`. Bytes that wait come with the next call on the pair. Any thread, one at a
+ * time.
+ */
+TLS_API
+tls_status tls_secure_pair_on_data(tls_secure_pair *pair,
+                                   tls_secure_pair_data_callback callback,
+                                   void *user_data);
+
+/**
+ * Registers the callback that comes once the handshake is over and the peer accepted, or not
+ * refused; NULL unregisters. Any thread, one at a time. Node: `'secure'`.
+ */
+TLS_API
+tls_status tls_secure_pair_on_secure(tls_secure_pair *pair,
+                                     tls_secure_pair_callback callback,
+                                     void *user_data);
+
+/**
+ * Registers the callback that comes when nothing waits any more, after a write had answered
+ * `TLS_FULL`; NULL unregisters. Any thread, one at a time. Node: `'drain'`.
+ */
+TLS_API
+tls_status tls_secure_pair_on_drain(tls_secure_pair *pair,
+                                    tls_secure_pair_callback callback,
+                                    void *user_data);
+
+/**
+ * Registers the callback of the peer's end, which comes once, after all its data was read; NULL
+ * unregisters. `clean` is 1 after a close_notify; 0 if the transport just ended, so that data may
+ * be missing. Our side stays open until `tls_secure_pair_end`. Any thread, one at a time. Node:
+ * `'end'`.
+ */
+TLS_API
+tls_status tls_secure_pair_on_end(tls_secure_pair *pair,
+                                  tls_secure_pair_end_callback callback,
+                                  void *user_data);
+
+/**
+ * Registers the callback of a failure, which comes at most once and is followed by the close event;
+ * NULL unregisters. Any thread, one at a time. Node: `'error'`.
+ */
+TLS_API
+tls_status tls_secure_pair_on_error(tls_secure_pair *pair,
+                                    tls_secure_pair_error_callback callback,
+                                    void *user_data);
+
+/**
+ * Registers the callback of the end of the pair: it comes once and last. The handle is valid until
+ * `tls_secure_pair_free`, for getters and the last bytes to take. NULL unregisters. Any thread, one
+ * at a time. Node: `'close'`.
+ */
+TLS_API
+tls_status tls_secure_pair_on_close(tls_secure_pair *pair,
+                                    tls_secure_pair_close_callback callback,
+                                    void *user_data);
+
+/**
+ * Is the handshake over and the peer accepted, or not refused? 1 or 0; 0 on failure. Any thread,
+ * one at a time.
+ */
+TLS_API int32_t tls_secure_pair_secure(const tls_secure_pair *pair);
+
+/**
+ * Was the peer's certificate asked for, given and accepted? 1 or 0; 0 before the handshake is over,
+ * and on failure. Any thread, one at a time. Node: `pair.cleartext.authorized`.
+ */
+TLS_API int32_t tls_secure_pair_authorized(const tls_secure_pair *pair);
+
+/**
+ * Why the peer is not authorized, by Node's name (`"CERT_HAS_EXPIRED"`); NULL if it is, if no
+ * certificate was asked for, before the handshake is over, and on failure. It lives as long as the
+ * pair. Any thread, one at a time. Node: `pair.cleartext.authorizationError`.
+ */
+TLS_API const char *tls_secure_pair_authorization_error(const tls_secure_pair *pair);
+
+/**
+ * The peer's certificate, for the caller to free with `tls_certificate_free`; it outlives the pair.
+ * NULL if the peer gave none, before the handshake is over, and on failure. Any thread, one at a
+ * time. Node: `pair.cleartext.getPeerCertificate`.
+ */
+TLS_API tls_certificate *tls_secure_pair_peer_certificate(const tls_secure_pair *pair);
+
+/**
+ * OpenSSL's name of the cipher suite; NULL before the handshake is over, and on failure. It lives
+ * as long as the pair. Any thread, one at a time. Node: `pair.cleartext.getCipher().name`.
+ */
+TLS_API const char *tls_secure_pair_cipher_name(const tls_secure_pair *pair);
+
+/**
+ * IANA's name of the cipher suite, otherwise as `tls_secure_pair_cipher_name`.
+ */
+TLS_API const char *tls_secure_pair_cipher_standard_name(const tls_secure_pair *pair);
+
+/**
+ * The protocol version, `"TLSv1.3"`, otherwise as `tls_secure_pair_cipher_name`.
+ */
+TLS_API const char *tls_secure_pair_protocol(const tls_secure_pair *pair);
+
+/**
+ * On a server, the name that the client asked for; on a client, the one that was sent; NULL if
+ * there was none. Otherwise as `tls_secure_pair_cipher_name`.
+ */
+TLS_API const char *tls_secure_pair_servername(const tls_secure_pair *pair);
+
+/**
+ * Was a session resumed, so that no full handshake was made? 1 or 0; 0 before the handshake is
+ * over, and on failure. Any thread, one at a time. Node: `isSessionReused`.
+ */
+TLS_API int32_t tls_secure_pair_session_reused(const tls_secure_pair *pair);
+
+/**
+ * A new loop, owned by this thread. Free it with `tls_loop_free`.
+ *
+ * Returns NULL when the system has no descriptors or memory left; the last error has the errno.
+ */
+TLS_API tls_loop *tls_loop_new(void);
+
+/**
+ * Frees a loop: closes all its servers and streams, each with its close callback, and drops work
+ * that was posted and did not run (its destroy functions run). All their handles are dead then.
+ * NULL is `TLS_OK`.
+ *
+ * The owning thread, or any thread while the loop is detached. Errors: `TLS_ERR_BUSY` inside a
+ * callback of this loop; nothing happens then.
+ */
+TLS_API tls_status tls_loop_free(tls_loop *loop_);
+
+/**
+ * Runs the loop until nothing is left that could happen (no stream or listening server is open, no
+ * work is posted), or until `tls_loop_stop`.
+ *
+ * The owning thread; a detached loop becomes this thread's. All callbacks of the loop run inside
+ * this call, one at a time.
+ *
+ * Errors: `TLS_ERR_BUSY` inside a callback of this loop, `TLS_ERR_SYSTEM`.
+ */
+TLS_API tls_status tls_loop_run(tls_loop *loop_);
+
+/**
+ * One turn: waits until something is there to do, does it, and returns. The amount of work in one
+ * turn is bounded.
+ *
+ * - `timeout_ms`: how long to wait at most, in milliseconds; 0 does not wait, below 0 waits for
+ *   ever.
+ *
+ * The owning thread; a detached loop becomes this thread's. Callbacks run inside this call.
+ *
+ * Errors: `TLS_ERR_BUSY` inside a callback of this loop, `TLS_ERR_SYSTEM`.
+ */
+TLS_API tls_status tls_loop_run_once(tls_loop *loop_, int64_t timeout_ms);
+
+/**
+ * Makes `tls_loop_run` return after the turn that is under way; if the loop is not running, after
+ * no turn of the next `tls_loop_run`. Any thread, also from a callback.
+ */
+TLS_API tls_status tls_loop_stop(tls_loop *loop_);
+
+/**
+ * Has the loop's thread call `function` in its next turn. Work from one thread runs in its order.
+ * Any thread, also from a callback.
+ *
+ * - `function`: not NULL.
+ * - `user_data`: given to both functions; any value.
+ * - `destroy`: called exactly once with `user_data`: after `function`, or when the loop is freed
+ *   before it ran, or at once when this call fails. May be NULL.
+ */
+TLS_API
+tls_status tls_loop_post(tls_loop *loop_,
+                         tls_post_callback function,
+                         void *user_data,
+                         tls_destroy_callback destroy);
+
+/**
+ * A descriptor that is readable whenever `tls_loop_run_once(loop, 0)` has work to do: sockets,
+ * timers and posted work. Watch it with poll(2), epoll or any other loop for reading, never read
+ * from it, and call `tls_loop_run_once(loop, 0)` when it is readable. It belongs to the loop.
+ *
+ * The owning thread. Returns -1 on failure. Where `tls_feature("loop_fd")` is 0, timers are not in
+ * it: use `tls_loop_next_timeout_ms` as well.
+ */
+TLS_API tls_socket tls_loop_fd(tls_loop *loop_);
+
+/**
+ * How long until the loop has a timer to serve, in milliseconds, rounded up; 0 if it has work now;
+ * -1 if it has no timer, or on failure. The owning thread.
+ */
+TLS_API int64_t tls_loop_next_timeout_ms(tls_loop *loop_);
+
+/**
+ * Gives the loop up, with everything that hangs on it: set up here, run there. The next thread that
+ * calls `tls_loop_run`, `tls_loop_run_once` or `tls_loop_free` on it owns it; until then everything
+ * else, but for `tls_loop_post` and `tls_loop_stop`, answers `TLS_ERR_WRONG_THREAD`.
+ *
+ * The owning thread. Errors: `TLS_ERR_BUSY` inside a callback of this loop.
+ */
+TLS_API tls_status tls_loop_detach(tls_loop *loop_);
+
+/**
+ * Sets the size of the buffer that all connections of the loop share. Memory is touched only as
+ * used, and when it is used up the heap serves.
+ *
+ * - `bytes`: from 98,304 to 4 GiB; `TLS_SLAB_BUFFER_SIZE` (10 MiB) by default.
+ *
+ * The owning thread, before the loop's first server listens or stream connects
+ * (`TLS_ERR_INVALID_STATE` after it). Errors: `TLS_ERR_INVALID_ARGUMENT`.
+ *
+ * Node: `tls.SLAB_BUFFER_SIZE`. Don't change it unless you know what you are doing.
+ */
+TLS_API tls_status tls_loop_set_slab_buffer_size(tls_loop *loop_, size_t bytes);
+
+/**
+ * Keeps a pointer of yours with the loop. The owning thread.
+ *
+ * - `user_data`: any value, NULL too.
+ * - `destroy`: called exactly once with it: when the loop is freed, when it is replaced, or at once
+ *   when this call fails. May be NULL.
+ */
+TLS_API
+tls_status tls_loop_set_user_data(tls_loop *loop_,
+                                  void *user_data,
+                                  tls_destroy_callback destroy);
+
+/**
+ * The pointer from `tls_loop_set_user_data`; NULL if there is none, or on failure. The owning
+ * thread.
+ */
+TLS_API void *tls_loop_user_data(const tls_loop *loop_);
+
+/**
+ * A new server, which does not listen yet.
+ *
+ * - `loop`: the loop that runs it; this thread must own it.
+ * - `context`: with certificate and key. The server keeps what it needs of it; it freezes here.
+ *
+ * Returns NULL on failure: `TLS_ERR_INVALID_STATE` if the context lacks the certificate or the key,
+ * or what the context's first use may answer.
+ *
+ * It ends with its close event: by `tls_server_close`, `tls_server_destroy` or `tls_loop_free`,
+ * also if it never listened.
+ *
+ * Node: `tls.createServer`.
+ */
+TLS_API tls_server *tls_server_new(tls_loop *loop_, tls_context *context);
+
+/**
+ * Binds and listens, at once; the listening event follows from the loop.
+ *
+ * - `port`: 0 to 65535; 0 lets the system choose, and `tls_server_port` tells.
+ * - `host`: an address of this machine, or a name of it, which is looked up here and now (that may
+ *   block); `"::"` serves IPv6 and IPv4. NULL: any IPv4 address.
+ *
+ * The loop's thread. Errors: `TLS_ERR_LISTEN` with the errno (the message names address and port),
+ * `TLS_ERR_RESOLVE`, `TLS_ERR_INVALID_STATE` (listening already, or closed),
+ * `TLS_ERR_INVALID_ARGUMENT`.
+ *
+ * Node: `server.listen(port, host)`.
+ */
+TLS_API tls_status tls_server_listen(tls_server *server, int32_t port, const char *host);
+
+/**
+ * Stops accepting. Open streams live on; the close event follows, from the loop, after the last of
+ * them has closed. The loop's thread.
+ *
+ * Errors: `TLS_ERR_INVALID_STATE` if it was closed already. Node: `server.close`.
+ */
+TLS_API tls_status tls_server_close(tls_server *server);
+
+/**
+ * Stops accepting and destroys the open streams too; their close events and the server's follow
+ * from the loop. The loop's thread; also after `tls_server_close`. NULL is `TLS_OK`.
+ */
+TLS_API tls_status tls_server_destroy(tls_server *server);
+
+/**
+ * The address that the server is bound to, `"127.0.0.1"`; it lives as long as the server. NULL
+ * before it listens, or on failure. The loop's thread.
+ *
+ * Node: `server.address().address`.
+ */
+TLS_API const char *tls_server_address(const tls_server *server);
+
+/**
+ * The port that the server is bound to; -1 before it listens, or on failure. The loop's thread.
+ *
+ * Node: `server.address().port`.
+ */
+TLS_API int32_t tls_server_port(const tls_server *server);
+
+/**
+ * `"IPv4"` or `"IPv6"`, static; NULL before it listens, or on failure. The loop's thread.
+ *
+ * Node: `server.address().family`.
+ */
+TLS_API const char *tls_server_family(const tls_server *server);
+
+/**
+ * Sets how long a handshake may take in all, however fast its bytes come; then it is a client error
+ * (`ERR_TLS_HANDSHAKE_TIMEOUT`) and the connection is closed. For connections to come. The loop's
+ * thread.
+ *
+ * - `milliseconds`: 0 is the default of 120 seconds.
+ *
+ * Node: the option `handshakeTimeout`.
+ */
+TLS_API tls_status tls_server_set_handshake_timeout(tls_server *server, uint64_t milliseconds);
+
+/**
+ * Sets how many connections may be open at once, those in their handshake included; what comes
+ * above it is closed as it is accepted. The loop's thread.
+ *
+ * - `count`: 0 is no limit, the default.
+ *
+ * Node: `server.maxConnections`.
+ */
+TLS_API tls_status tls_server_set_max_connections(tls_server *server, size_t count);
+
+/**
+ * How many connections are open, those in their handshake included; -1 on failure. The loop's
+ * thread.
+ *
+ * Node: `server.connections`.
+ */
+TLS_API int64_t tls_server_connections(const tls_server *server);
+
+/**
+ * Says whether clients are asked for a certificate (1) or not (0, the default). For connections to
+ * come. The loop's thread. Errors: `TLS_ERR_INVALID_ARGUMENT` for anything else.
+ *
+ * Asking alone refuses nobody: see `tls_server_set_reject_unauthorized`. Node: the option
+ * `requestCert`.
+ */
+TLS_API tls_status tls_server_set_request_cert(tls_server *server, int32_t enabled);
+
+/**
+ * Says whether a client is refused (1) whose certificate was asked for and is missing or not
+ * accepted, which is then a client error, or only marked as not authorized (0, the default, as in
+ * Node v0.10). For connections to come. The loop's thread. Errors: `TLS_ERR_INVALID_ARGUMENT`.
+ *
+ * With 0, check `tls_stream_authorized` in the secureConnection event before you trust the client.
+ * To admit only clients with a good certificate, set this and `tls_server_set_request_cert` to 1.
+ *
+ * Node: the option `rejectUnauthorized`, whose default today is true.
+ */
+TLS_API tls_status tls_server_set_reject_unauthorized(tls_server *server, int32_t enabled);
+
+/**
+ * Registers the callback of the listening event; NULL unregisters. The loop's thread.
+ *
+ * Node: `'listening'`.
+ */
+TLS_API
+tls_status tls_server_on_listening(tls_server *server,
+                                   tls_server_callback callback,
+                                   void *user_data);
+
+/**
+ * Registers the callback of a connection whose handshake is over; NULL unregisters. Whether the
+ * client is authorized, its server name and the cipher are known then. Register the stream's own
+ * callbacks in it. The loop's thread.
+ *
+ * Node: `'secureConnection'`.
+ */
+TLS_API
+tls_status tls_server_on_secure_connection(tls_server *server,
+                                           tls_server_stream_callback callback,
+                                           void *user_data);
+
+/**
+ * Registers the callback of a connection that failed before it was secure: garbage, a handshake
+ * failure, a client that is refused, a timeout, a hang-up; NULL unregisters. It comes once for each
+ * such connection. The stream can be asked during the callback (`tls_stream_remote_address`); it is
+ * destroyed after it. The loop's thread.
+ *
+ * Node: `'clientError'`.
+ */
+TLS_API
+tls_status tls_server_on_client_error(tls_server *server,
+                                      tls_client_error_callback callback,
+                                      void *user_data);
+
+/**
+ * Registers the callback of failures to accept, mostly for want of descriptors (`EMFILE`); NULL
+ * unregisters. The server goes on by itself when that passes. The loop's thread.
+ *
+ * Node: `'error'`.
+ */
+TLS_API
+tls_status tls_server_on_error(tls_server *server,
+                               tls_server_error_callback callback,
+                               void *user_data);
+
+/**
+ * Registers the callback of the end: it comes once and last, and the handle is dead after it. NULL
+ * unregisters. The loop's thread.
+ *
+ * Node: `'close'`.
+ */
+TLS_API
+tls_status tls_server_on_close(tls_server *server,
+                               tls_server_callback callback,
+                               void *user_data);
+
+/**
+ * Keeps a pointer of yours with the server. The loop's thread.
+ *
+ * - `user_data`: any value, NULL too.
+ * - `destroy`: called exactly once with it: after the close callback, when it is replaced, or at
+ *   once when this call fails. May be NULL.
+ */
+TLS_API
+tls_status tls_server_set_user_data(tls_server *server,
+                                    void *user_data,
+                                    tls_destroy_callback destroy);
+
+/**
+ * The pointer from `tls_server_set_user_data`; NULL if there is none, or on failure. The loop's
+ * thread.
+ */
+TLS_API void *tls_server_user_data(const tls_server *server);
+
+/**
+ * New options with the defaults: the well-known roots are trusted, the host's name is verified.
+ * Free them with `tls_connect_options_free`. Any thread.
+ *
+ * Returns NULL when out of memory. Node: the `options` of `tls.connect`.
+ */
+TLS_API tls_connect_options *tls_connect_options_new(void);
+
+/**
+ * Frees options; connections made with them are not touched. NULL is `TLS_OK`. Any thread.
+ */
+TLS_API tls_status tls_connect_options_free(tls_connect_options *options);
+
+/**
+ * Sets the context: whom to trust, who we are. Any thread.
+ *
+ * - `context`: not NULL. The options keep what they need of it; it freezes at the first connection.
+ *   Without this call a context is used that all such connections of the process share.
+ */
+TLS_API
+tls_status tls_connect_options_set_context(tls_connect_options *options,
+                                           tls_context *context);
+
+/**
+ * Sets the name to ask the server for (SNI) and, unless `tls_connect_options_set_verify_name` says
+ * otherwise, to verify. Without this call it is the host. Any thread.
+ *
+ * - `servername`: a host name, an international one in its `xn--` form, or an IP address, which is
+ *   verified but never sent. Copied; not NULL.
+ *
+ * Errors: `TLS_ERR_INVALID_ARGUMENT` for what cannot be a host name. Node: the option `servername`.
+ */
+TLS_API
+tls_status tls_connect_options_set_servername(tls_connect_options *options,
+                                              const char *servername);
+
+/**
+ * Sets the name that the server's certificate must have, where it is not the one that is asked
+ * for. Any thread.
+ *
+ * - `name`: a host name or IP address; copied. NULL: verify the chain only, on purpose.
+ *
+ * Errors: `TLS_ERR_INVALID_ARGUMENT` for what cannot be a host name.
+ */
+TLS_API
+tls_status tls_connect_options_set_verify_name(tls_connect_options *options,
+                                               const char *name);
+
+/**
+ * Says whether a server whose certificate or name is not accepted is refused (1, the default) or
+ * only marked as not authorized (0). Any thread.
+ *
+ * With 0 anybody can sit in the middle of the connection, unless the program checks
+ * `tls_stream_authorized` itself before it sends or believes anything.
+ *
+ * Errors: `TLS_ERR_INVALID_ARGUMENT` for anything but 0 and 1; what was set stays. Node: the option
+ * `rejectUnauthorized`.
+ */
+TLS_API
+tls_status tls_connect_options_set_reject_unauthorized(tls_connect_options *options,
+                                                       int32_t enabled);
+
+/**
+ * Connects to a server. What comes of it comes as events, from the loop: secure connect, or error
+ * and close.
+ *
+ * - `loop`: the loop that runs it; this thread must own it.
+ * - `port`: 1 to 65535.
+ * - `host`: a host name or an address; NULL is `"localhost"`. It is looked up off the loop's
+ *   thread; its addresses, IPv6 and IPv4, are tried side by side (RFC 8305). Copied.
+ * - `options`: NULL is the defaults: the well-known roots are trusted and the host's name is
+ *   verified. Read during the call; may be freed after it.
+ * - `on_secure_connect`: the callback of the secure connect event, as by
+ *   `tls_stream_on_secure_connect`; may be NULL.
+ * - `user_data`: for that callback.
+ *
+ * Returns the stream, or NULL on failure: `TLS_ERR_INVALID_ARGUMENT` (port, host), or what the
+ * context's first use may answer. Later errors: `TLS_ERR_RESOLVE` (`ENOTFOUND`),
+ * `TLS_ERR_CONNECT` (`ECONNREFUSED`, ...), `TLS_ERR_VERIFY`, `TLS_ERR_TLS`, `TLS_ERR_RESET`.
+ *
+ * The loop's thread. Node: `tls.connect`.
+ */
+TLS_API
+tls_stream *tls_connect(tls_loop *loop_,
+                        int32_t port,
+                        const char *host,
+                        tls_connect_options *options,
+                        tls_stream_callback on_secure_connect,
+                        void *user_data);
+
+/**
+ * Writes plaintext. All of it is taken, at any size; it is sent when the callback that is running
+ * returns or in the loop's next turn, small writes together. Before the connection is secure it
+ * waits. The loop's thread.
+ *
+ * - `data`: copied or sent; may be NULL only with length 0, which does nothing.
+ * - `length`: in bytes.
+ *
+ * Returns `TLS_OK`, or `TLS_FULL` if the high-water mark is reached: the data is taken too, and a
+ * drain event follows when all is sent. A caller who stops then bounds the memory by the mark plus
+ * one write.
+ *
+ * Errors: `TLS_ERR_INVALID_STATE` after `tls_stream_end` (name `ERR_STREAM_WRITE_AFTER_END`) or
+ * when the stream is closed, `TLS_ERR_INVALID_ARGUMENT`. Node: `stream.write`.
+ */
+TLS_API tls_status tls_stream_write(tls_stream *stream, const void *data, size_t length);
+
+/**
+ * Ends the writing side: what was written is sent, then close_notify, then the socket's FIN. Data
+ * of the peer still comes; where nobody wants it (no data callback, no pipe) it is dropped. The
+ * stream closes when the peer has ended too. Again: `TLS_OK`. The loop's thread.
+ *
+ * Node: `stream.end`.
+ */
+TLS_API tls_status tls_stream_end(tls_stream *stream);
+
+/**
+ * Closes the socket at once; what was not sent is lost. No callback follows but the close event,
+ * from the loop; the handle is valid until then. Again: `TLS_OK`. NULL is `TLS_OK`. The loop's
+ * thread, also in any callback of the stream.
+ *
+ * Node: `stream.destroy`.
+ */
+TLS_API tls_status tls_stream_destroy(tls_stream *stream);
+
+/**
+ * Stops data events until `tls_stream_resume`, at once and exactly; the socket is not read
+ * meanwhile, so that the peer has to wait. The handshake is not affected. The loop's thread.
+ *
+ * Node: `stream.pause`.
+ */
+TLS_API tls_status tls_stream_pause(tls_stream *stream);
+
+/**
+ * Lets data events come again, from the loop. Where nobody wants data (no callback, no pipe), it is
+ * dropped from now on; without this call it waits, a record at most, for a callback. The loop's
+ * thread.
+ *
+ * Node: `stream.resume`.
+ */
+TLS_API tls_status tls_stream_resume(tls_stream *stream);
+
+/**
+ * Writes whatever `source` receives to `destination`, with backpressure: a source waits while a
+ * destination is full. When the source's peer ends, the destination is ended. Data events of the
+ * source come too. Both may be one and the same: an echo server. The loop's thread.
+ *
+ * Errors: `TLS_ERR_INVALID_ARGUMENT` (two loops), `TLS_ERR_INVALID_STATE` (closed, or the
+ * destination ended). Node: `source.pipe(destination)`.
+ */
+TLS_API tls_status tls_stream_pipe(tls_stream *source, tls_stream *destination);
+
+/**
+ * Sets at how many queued bytes `tls_stream_write` answers `TLS_FULL`. The loop's thread.
+ *
+ * - `bytes`: 65,536 by default; with 0 each write answers `TLS_FULL`.
+ */
+TLS_API tls_status tls_stream_set_high_water_mark(tls_stream *stream, size_t bytes);
+
+/**
+ * Says what happens when the peer ends: 0 (the default), our side ends too, after what was
+ * written; 1, it stays open until `tls_stream_end`. The loop's thread. Errors:
+ * `TLS_ERR_INVALID_ARGUMENT` for anything else.
+ *
+ * Node: the option `allowHalfOpen`.
+ */
+TLS_API tls_status tls_stream_set_allow_half_open(tls_stream *stream, int32_t enabled);
+
+/**
+ * Sets after how long without a byte sent or received the timeout event comes. It destroys nothing
+ * by itself, and comes again only after there was traffic. The loop's thread.
+ *
+ * - `milliseconds`: 0 turns it off, the default.
+ *
+ * Node: `socket.setTimeout`.
+ */
+TLS_API tls_status tls_stream_set_timeout(tls_stream *stream, uint64_t milliseconds);
+
+/**
+ * Sets TCP_NODELAY: 1 (the default) sends at once, 0 lets the system gather. The loop's thread.
+ * Errors: `TLS_ERR_INVALID_ARGUMENT`, `TLS_ERR_SYSTEM`.
+ *
+ * Node: `socket.setNoDelay`.
+ */
+TLS_API tls_status tls_stream_set_no_delay(tls_stream *stream, int32_t enabled);
+
+/**
+ * Sets SO_KEEPALIVE: 1 lets the system probe an idle peer, 0 (the default) does not. The loop's
+ * thread.
+ *
+ * - `initial_delay_ms`: idle time before the first probe, in whole seconds of it; 0 leaves the
+ *   system's own.
+ *
+ * Errors: `TLS_ERR_INVALID_ARGUMENT`, `TLS_ERR_SYSTEM`. Node: `socket.setKeepAlive`.
+ */
+TLS_API
+tls_status tls_stream_set_keep_alive(tls_stream *stream,
+                                     int32_t enabled,
+                                     uint64_t initial_delay_ms);
+
+/**
+ * Keeps a pointer of yours with the stream. The loop's thread.
+ *
+ * - `user_data`: any value, NULL too.
+ * - `destroy`: called exactly once with it: after the close callback, when it is replaced, or at
+ *   once when this call fails. May be NULL.
+ */
+TLS_API
+tls_status tls_stream_set_user_data(tls_stream *stream,
+                                    void *user_data,
+                                    tls_destroy_callback destroy);
+
+/**
+ * The pointer from `tls_stream_set_user_data`; NULL if there is none, or on failure. The loop's
+ * thread.
+ */
+TLS_API void *tls_stream_user_data(const tls_stream *stream);
+
+/**
+ * Bytes sent so far, as they are on the wire, TLS overhead included; 0 on failure. The loop's
+ * thread.
+ *
+ * Node: `stream.bytesWritten`.
+ */
+TLS_API uint64_t tls_stream_bytes_written(const tls_stream *stream);
+
+/**
+ * Bytes received so far, as they are on the wire; 0 on failure. The loop's thread.
+ *
+ * Node: `socket.bytesRead`.
+ */
+TLS_API uint64_t tls_stream_bytes_read(const tls_stream *stream);
+
+/**
+ * Bytes that wait to be sent, plaintext and encrypted; 0 on failure. The loop's thread.
+ *
+ * Node: `stream.writableLength`.
+ */
+TLS_API size_t tls_stream_writable_length(const tls_stream *stream);
+
+/**
+ * Is the handshake over and the peer accepted? 1 or 0; 0 on failure. The loop's thread.
+ */
+TLS_API int32_t tls_stream_secure(const tls_stream *stream);
+
+/**
+ * Was the peer's certificate asked for, given and accepted? 1 or 0; 0 before the handshake is over,
+ * and on failure. The loop's thread.
+ *
+ * Node: `stream.authorized`.
+ */
+TLS_API int32_t tls_stream_authorized(const tls_stream *stream);
+
+/**
+ * Why the peer is not authorized, by Node's name (`"CERT_HAS_EXPIRED"`); NULL if it is, if no
+ * certificate was asked for, before the handshake is over, and on failure. It lives as long as the
+ * stream. The loop's thread.
+ *
+ * Node: `stream.authorizationError`.
+ */
+TLS_API const char *tls_stream_authorization_error(const tls_stream *stream);
+
+/**
+ * The peer's certificate, for the caller to free with `tls_certificate_free`; it outlives the
+ * stream. NULL if the peer gave none, before the handshake is over, and on failure. The loop's
+ * thread.
+ *
+ * Node: `stream.getPeerCertificate`.
+ */
+TLS_API tls_certificate *tls_stream_peer_certificate(const tls_stream *stream);
+
+/**
+ * OpenSSL's name of the cipher suite; NULL before the handshake is over, and on failure. It lives
+ * as long as the stream. The loop's thread.
+ *
+ * Node: `stream.getCipher().name`.
+ */
+TLS_API const char *tls_stream_cipher_name(const tls_stream *stream);
+
+/**
+ * IANA's name of the cipher suite, otherwise as `tls_stream_cipher_name`.
+ *
+ * Node: `stream.getCipher().standardName`.
+ */
+TLS_API const char *tls_stream_cipher_standard_name(const tls_stream *stream);
+
+/**
+ * The protocol version, `"TLSv1.3"`, otherwise as `tls_stream_cipher_name`.
+ *
+ * Node: `stream.getProtocol`.
+ */
+TLS_API const char *tls_stream_protocol(const tls_stream *stream);
+
+/**
+ * On a server, the name that the client asked for; on a client, the one that was sent; NULL if
+ * there was none. Otherwise as `tls_stream_cipher_name`.
+ *
+ * Node: `stream.servername`.
+ */
+TLS_API const char *tls_stream_servername(const tls_stream *stream);
+
+/**
+ * The address of our end, `"127.0.0.1"` or `"::1"`; NULL while not connected, and on failure. It
+ * lives as long as the stream. The loop's thread.
+ *
+ * Node: `stream.address().address`, `socket.localAddress`.
+ */
+TLS_API const char *tls_stream_local_address(const tls_stream *stream);
+
+/**
+ * The port of our end; -1 while not connected, and on failure. The loop's thread.
+ */
+TLS_API int32_t tls_stream_local_port(const tls_stream *stream);
+
+/**
+ * The address of the peer's end; an IPv4 client of an IPv6 server shows as `"::ffff:127.0.0.1"`.
+ * NULL before the connection, and on failure; also valid in the close callback. It lives as long as
+ * the stream. The loop's thread.
+ *
+ * Node: `stream.remoteAddress`.
+ */
+TLS_API const char *tls_stream_remote_address(const tls_stream *stream);
+
+/**
+ * The port of the peer's end; -1 before the connection, and on failure. The loop's thread.
+ *
+ * Node: `stream.remotePort`.
+ */
+TLS_API int32_t tls_stream_remote_port(const tls_stream *stream);
+
+/**
+ * Registers the callback of a client whose handshake is over and whose server is accepted, or not
+ * refused; NULL unregisters. The loop's thread.
+ *
+ * Node: `'secureConnect'`.
+ */
+TLS_API
+tls_status tls_stream_on_secure_connect(tls_stream *stream,
+                                        tls_stream_callback callback,
+                                        void *user_data);
+
+/**
+ * Registers the callback of decrypted data; NULL unregisters. The bytes are valid until the
+ * callback returns. Until there is a callback (or a pipe, or `tls_stream_resume`) data waits and
+ * the peer with it. The loop's thread.
+ *
+ * Node: `'data'`.
+ */
+TLS_API
+tls_status tls_stream_on_data(tls_stream *stream,
+                              tls_stream_data_callback callback,
+                              void *user_data);
+
+/**
+ * Registers the callback of the peer's end, which comes once, after all its data; NULL unregisters.
+ * `clean` is 1 after a close_notify; 0 if the connection just ended, so that data may be missing.
+ * The loop's thread.
+ *
+ * Node: `'end'`, which does not tell the two apart.
+ */
+TLS_API
+tls_status tls_stream_on_end(tls_stream *stream,
+                             tls_stream_end_callback callback,
+                             void *user_data);
+
+/**
+ * Registers the callback that comes when all is sent, after a write had answered `TLS_FULL`; NULL
+ * unregisters. The loop's thread.
+ *
+ * Node: `'drain'`.
+ */
+TLS_API
+tls_status tls_stream_on_drain(tls_stream *stream,
+                               tls_stream_callback callback,
+                               void *user_data);
+
+/**
+ * Registers the callback of a failure, which comes at most once and is followed by the close event;
+ * NULL unregisters. A server's stream that fails before it is secure tells it by
+ * `tls_server_on_client_error` instead. The loop's thread.
+ *
+ * Node: `'error'`.
+ */
+TLS_API
+tls_status tls_stream_on_error(tls_stream *stream,
+                               tls_stream_error_callback callback,
+                               void *user_data);
+
+/**
+ * Registers the callback of the end: it comes exactly once and last, and the handle is dead after
+ * it. NULL unregisters. The loop's thread.
+ *
+ * Node: `'close'`.
+ */
+TLS_API
+tls_status tls_stream_on_close(tls_stream *stream,
+                               tls_stream_close_callback callback,
+                               void *user_data);
+
+/**
+ * Registers the callback of the idle time that `tls_stream_set_timeout` sets; NULL unregisters. The
+ * loop's thread.
+ *
+ * Node: `'timeout'`.
+ */
+TLS_API
+tls_status tls_stream_on_timeout(tls_stream *stream,
+                                 tls_stream_callback callback,
+                                 void *user_data);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* TLSPAIR_H */
