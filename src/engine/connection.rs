@@ -69,7 +69,7 @@ impl Connection {
         if is_server {
             Connection::prepare_server(&mut tls, &settings)?;
         } else {
-            Connection::prepare_client(&mut tls, &settings, name)?;
+            Connection::prepare_client(&mut tls, context, &settings, name)?;
         }
         Ok(Connection {
             tls,
@@ -98,7 +98,12 @@ impl Connection {
         )
     }
 
-    fn prepare_client(tls: &mut Tls, settings: &Settings, name: Option<String>) -> Result<()> {
+    fn prepare_client(
+        tls: &mut Tls,
+        context: &FrozenContext,
+        settings: &Settings,
+        name: Option<String>,
+    ) -> Result<()> {
         tls.ssl_mut().set_verify(SslVerifyMode::PEER);
         let identity = match name {
             Some(name) => {
@@ -123,7 +128,11 @@ impl Connection {
             }
         }
         if let Some(session) = &settings.session {
-            tls.set_session(&*parse_session(session)?)?;
+            let session = parse_session(session)?;
+            // One that was made under another trust is not offered: a full handshake decides anew.
+            if context.accepts_session(&session) {
+                tls.set_session(&session)?;
+            }
         }
         Ok(())
     }
@@ -311,7 +320,6 @@ impl Connection {
             let judgement = self.authorization();
             let authorization = judgement
                 .as_ref()
-                .map(|()| ())
                 .map_err(|error| error.as_ref().map(|error| error.name.as_ref()));
             Box::new(Facts::gather(self.tls.ssl(), authorization))
         }))

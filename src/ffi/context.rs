@@ -265,8 +265,9 @@ pub extern "C" fn tls_context_clear_ca(context: *mut tls_context) -> tls_status 
 /// Sets the cipher suites: TLS 1.3 suites (`TLS_AES_128_GCM_SHA256`) and OpenSSL's cipher list for
 /// older versions (`ECDHE+AESGCM:!aNULL`) in one text. Any thread, until the context's first use.
 ///
-/// - `ciphers`: names separated by `:`, `,` or blanks, 64 KiB at most; not NULL. If it has none of
-///   one kind, the defaults of that kind stay. `@SECLEVEL=n` sets OpenSSL's security level, which is
+/// - `ciphers`: names separated by `:`, `,` or blanks, 64 KiB at most; not NULL. With old names
+///   alone the TLS 1.3 defaults stay; with TLS 1.3 suites alone older versions are off, as in Node.
+///   `@SECLEVEL=n` sets OpenSSL's security level, which is
 ///   2 otherwise.
 ///
 /// The default allows only forward secrecy with authenticated encryption. A name that this OpenSSL

@@ -368,8 +368,9 @@ pub unsafe extern "C" fn tls_secure_pair_take(
 }
 
 /// Moves decrypted bytes into `buffer`; for pairs without a data callback. Otherwise as
-/// `tls_secure_pair_take`; reading makes room, so events of what was fed before may come. Feed again
-/// what was not consumed.
+/// `tls_secure_pair_take`; reading makes room, so events of what was fed before may come, and the end
+/// event comes inside the call that reads the last byte: write what you still have to write after
+/// it returns, and only then end. Feed again what was not consumed.
 ///
 /// Errors: `TLS_ERR_INVALID_ARGUMENT`.
 #[no_mangle]

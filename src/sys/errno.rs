@@ -17,6 +17,7 @@ pub fn name(errno: i32) -> Cow<'static, str> {
         libc::ECONNREFUSED => "ECONNREFUSED",
         libc::ECONNRESET => "ECONNRESET",
         libc::EEXIST => "EEXIST",
+        libc::EFBIG => "EFBIG",
         libc::EHOSTDOWN => "EHOSTDOWN",
         libc::EHOSTUNREACH => "EHOSTUNREACH",
         libc::EINTR => "EINTR",
