@@ -602,8 +602,9 @@ TLS_API tls_status tls_context_clear_ca(tls_context *context);
  * Sets the cipher suites: TLS 1.3 suites (`TLS_AES_128_GCM_SHA256`) and OpenSSL's cipher list for
  * older versions (`ECDHE+AESGCM:!aNULL`) in one text. Any thread, until the context's first use.
  *
- * - `ciphers`: names separated by `:`, `,` or blanks, 64 KiB at most; not NULL. If it has none of
- *   one kind, the defaults of that kind stay. `@SECLEVEL=n` sets OpenSSL's security level, which is
+ * - `ciphers`: names separated by `:`, `,` or blanks, 64 KiB at most; not NULL. With old names
+ *   alone the TLS 1.3 defaults stay; with TLS 1.3 suites alone older versions are off, as in Node.
+ *   `@SECLEVEL=n` sets OpenSSL's security level, which is
  *   2 otherwise.
  *
  * The default allows only forward secrecy with authenticated encryption. A name that this OpenSSL
@@ -865,8 +866,9 @@ tls_status tls_secure_pair_take(tls_secure_pair *pair,
 
 /**
  * Moves decrypted bytes into `buffer`; for pairs without a data callback. Otherwise as
- * `tls_secure_pair_take`; reading makes room, so events of what was fed before may come. Feed again
- * what was not consumed.
+ * `tls_secure_pair_take`; reading makes room, so events of what was fed before may come, and the end
+ * event comes inside the call that reads the last byte: write what you still have to write after
+ * it returns, and only then end. Feed again what was not consumed.
  *
  * Errors: `TLS_ERR_INVALID_ARGUMENT`.
  */

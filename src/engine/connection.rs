@@ -317,11 +317,11 @@ impl Connection {
         }
         Some(self.facts.get_or_init(|| {
             error_queue::begin();
-            let judgement = self.authorization();
-            let authorization = judgement
+            let refusal = self.authorization().err();
+            let reason = refusal
                 .as_ref()
-                .map_err(|error| error.as_ref().map(|error| error.name.as_ref()));
-            Box::new(Facts::gather(self.tls.ssl(), authorization))
+                .map(|error| error.as_ref().map(|e| e.name.as_ref()));
+            Box::new(Facts::gather(self.tls.ssl(), reason.map_or(Ok(()), Err)))
         }))
     }
 
