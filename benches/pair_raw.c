@@ -1,8 +1,9 @@
 /*
  * The baseline of pair.c: client and server in one process over OpenSSL's memory BIOs, in a plain loop.
  *
- *   pair_raw full|resumed|records count=N cert=FILE key=FILE [size=16384]
+ *   pair_raw full|resumed|records count=N cert=FILE key=FILE [size=16384] [serialised=1]
  *
+ * With serialised=1 a session is resumed from bytes, as it must be when it was stored.
  * The certificate is its own CA: self-signed, for localhost. Prints one line of name=value.
  */
 #include "bench.h"
@@ -23,6 +24,8 @@ struct pair {
 
 static SSL_CTX *client_context, *server_context;
 static SSL_SESSION *session;
+static unsigned char *serialised;
+static int serialised_length;
 static unsigned char sent[MAX_SIZE], received[MAX_SIZE];
 
 static int on_new_session(SSL *ssl, SSL_SESSION *made)
@@ -111,17 +114,40 @@ static void handshake(struct pair pair)
         die("data before any was sent");
 }
 
+static void set_session(SSL *client)
+{
+    if (serialised == NULL) {
+        SSL_set_session(client, session);
+        return;
+    }
+    const unsigned char *bytes = serialised;
+    SSL_SESSION *parsed = d2i_SSL_SESSION(NULL, &bytes, serialised_length);
+    if (parsed == NULL)
+        die("the session cannot be parsed");
+    SSL_set_session(client, parsed);
+    SSL_SESSION_free(parsed);
+}
+
 static void run_handshakes(long count, bool resumed)
 {
     for (long i = 0; i < count; i++) {
         struct pair pair = new_pair();
-        if (resumed && session != NULL)
-            SSL_set_session(pair.client, session);
+        if (resumed)
+            set_session(pair.client);
         handshake(pair);
-        if (resumed && i > 0 && !SSL_session_reused(pair.client))
+        if (resumed && !SSL_session_reused(pair.client))
             die("not resumed");
         free_pair(pair);
     }
+}
+
+static void keep_session(bool serialise)
+{
+    run_handshakes(1, false);
+    if (session == NULL)
+        die("no session");
+    if (serialise && (serialised_length = i2d_SSL_SESSION(session, &serialised)) <= 0)
+        die("the session cannot be serialised");
 }
 
 static void run_records(struct pair pair, long count, int size)
@@ -137,7 +163,7 @@ static void run_records(struct pair pair, long count, int size)
 int main(int argc, char **argv)
 {
     if (argc < 2)
-        die("usage: pair_raw full|resumed|records count=N cert=FILE key=FILE [size=16384]");
+        die("usage: pair_raw full|resumed|records count=N cert=FILE key=FILE [size=16384] [serialised=1]");
     alarm(LIFETIME_SECONDS);
     const char *mode = argv[1];
     bool records = strcmp(mode, "records") == 0, resumed = strcmp(mode, "resumed") == 0;
@@ -159,6 +185,8 @@ int main(int argc, char **argv)
         cpu = seconds_of(CLOCK_PROCESS_CPUTIME_ID) - cpu;
         free_pair(pair);
     } else {
+        if (resumed)
+            keep_session(option_number(argc, argv, "serialised", 0) != 0);
         run_handshakes(WARM_UP, resumed);
         cpu = seconds_of(CLOCK_PROCESS_CPUTIME_ID);
         run_handshakes(count, resumed);
@@ -166,6 +194,7 @@ int main(int argc, char **argv)
     }
     printf("operations=%ld cpu_us=%.4f\n", count, cpu * 1e6 / (double)count);
 
+    OPENSSL_free(serialised);
     SSL_SESSION_free(session);
     SSL_CTX_free(client_context);
     SSL_CTX_free(server_context);
