@@ -104,7 +104,7 @@ FUNCTIONS: Dict[str, Tuple[str, str]] = {
     "tls_version": ("char *", ""),
     "tls_version_number": ("uint32_t", ""),
     "tls_openssl_version": ("char *", ""),
-    "tls_feature": ("int", "char *"),
+    "tls_feature": ("int32_t", "char *"),
     "tls_status_name": ("char *", "tls_status"),
     # errors
     "tls_last_error": ("tls_error *", ""),

@@ -65,6 +65,16 @@ def run_to_the_end(loop, deadline=DEADLINE):
     assert not late.is_set(), "the loop did not end by itself"
 
 
+def finish(loop, server, *streams):
+    """Let the streams close by themselves, then the server; nothing is left on the loop.
+
+    In this order: a server that closes at once refuses those who are still connecting.
+    """
+    run_until(loop, lambda: all(stream.closed for stream in streams))
+    server.close()
+    run_to_the_end(loop)
+
+
 def echo_server(loop, context):
     """A listening echo server; what goes wrong with clients is in `errors`."""
     server = tlspair.Server(loop, context)
@@ -80,7 +90,7 @@ class Recorder:
 
     def __init__(self, target, events):
         self.events = []
-        self.data = b""
+        self.data = bytearray()
         for event in events:
             getattr(target, f"on_{event}")(self._handler(event))
 

@@ -37,8 +37,7 @@ def test_exception_ends_run_and_the_loop_goes_on(loop, server_context, client_co
     stream.write(b"still alive")
     support.run_until(loop, lambda: received == [b"still alive"])
     stream.end()
-    server.close()
-    support.run_to_the_end(loop)
+    support.finish(loop, server, stream)
 
 
 @pytest.mark.parametrize("event", ["secure_connect", "data", "end", "close"])
@@ -46,12 +45,13 @@ def test_exception_in_each_stream_event(loop, server_context, client_context, ev
     server = support.echo_server(loop, server_context)
     stream = connect(loop, server, client_context)
     getattr(stream, f"on_{event}")(failing)
+    if event != "data":
+        stream.on_data(lambda *_arguments: None)
     stream.write(b"x")
     stream.end()
-    server.close()
     with pytest.raises(Deliberate):
         support.run_until(loop, lambda: stream.closed)
-    support.run_to_the_end(loop)
+    support.finish(loop, server, stream)
     assert stream.closed and server.closed
 
 
@@ -107,6 +107,7 @@ def test_exception_in_each_pair_event(certs, event):
         client.write(b"x")
         client.end()
         support.shuttle(client, server)
+        assert server.read() == b"x"  # the end comes after what was before it
         server.destroy()
 
 
@@ -182,8 +183,8 @@ def test_nothing_is_held_after_the_close_event(loop, server_context, client_cont
         watches.append(weakref.ref(stream))
         stream.on_secure_connect(lambda stream: stream.end())
     del stream
-    server.close()
-    support.run_to_the_end(loop)
+    support.run_until(loop, lambda: len(watches) == 40 and server.connections == 0)
+    support.finish(loop, server)
     del server
     gc.collect()
     assert len(_callbacks._held) == before
@@ -236,8 +237,8 @@ def test_callbacks_survive_the_collector(loop, server_context, client_context):
         stream.on_close(lambda _stream, _had_error: gc.collect())
         stream.write(b"%d" % number)
     del stream
-    server.close()
-    support.run_to_the_end(loop)
+    support.run_until(loop, lambda: len(received) == 10)
+    support.finish(loop, server)
     assert sorted(received) == [b"%d" % number for number in range(10)]
 
 
