@@ -133,7 +133,7 @@ typedef void (*tls_secure_pair_close_callback)(tls_secure_pair *pair, int had_er
 /**
  * Work that was posted to a loop.
  */
-typedef void (*tls_post_callback)(tls_loop *loop_, void *user_data);
+typedef void (*tls_post_callback)(tls_loop *loop, void *user_data);
 
 /**
  * A socket, or another descriptor that can be polled.
@@ -452,9 +452,8 @@ TLS_API tls_error *tls_error_copy(const tls_error *error);
 /**
  * Frees an error from `tls_error_copy`. NULL is `TLS_OK`. Any thread.
  *
- * The thread's own last error and the error of an error event are not the caller's to free:
- * `TLS_ERR_INVALID_STATE` for the former; freeing the latter ends its handle early and harms
- * nothing.
+ * A thread's last error and the error of an error event are not the caller's to free:
+ * `TLS_ERR_INVALID_STATE`.
  */
 TLS_API tls_status tls_error_free(tls_error *error);
 
@@ -1072,7 +1071,7 @@ TLS_API tls_loop *tls_loop_new(void);
  * The owning thread, or any thread while the loop is detached. Errors: `TLS_ERR_BUSY` inside a
  * callback of this loop; nothing happens then.
  */
-TLS_API tls_status tls_loop_free(tls_loop *loop_);
+TLS_API tls_status tls_loop_free(tls_loop *loop);
 
 /**
  * Runs the loop until nothing is left that could happen (no stream or listening server is open, no
@@ -1083,7 +1082,7 @@ TLS_API tls_status tls_loop_free(tls_loop *loop_);
  *
  * Errors: `TLS_ERR_BUSY` inside a callback of this loop, `TLS_ERR_SYSTEM`.
  */
-TLS_API tls_status tls_loop_run(tls_loop *loop_);
+TLS_API tls_status tls_loop_run(tls_loop *loop);
 
 /**
  * One turn: waits until something is there to do, does it, and returns. The amount of work in one
@@ -1096,13 +1095,13 @@ TLS_API tls_status tls_loop_run(tls_loop *loop_);
  *
  * Errors: `TLS_ERR_BUSY` inside a callback of this loop, `TLS_ERR_SYSTEM`.
  */
-TLS_API tls_status tls_loop_run_once(tls_loop *loop_, int64_t timeout_ms);
+TLS_API tls_status tls_loop_run_once(tls_loop *loop, int64_t timeout_ms);
 
 /**
  * Makes `tls_loop_run` return after the turn that is under way; if the loop is not running, after
  * no turn of the next `tls_loop_run`. Any thread, also from a callback.
  */
-TLS_API tls_status tls_loop_stop(tls_loop *loop_);
+TLS_API tls_status tls_loop_stop(tls_loop *loop);
 
 /**
  * Has the loop's thread call `function` in its next turn. Work from one thread runs in its order.
@@ -1114,7 +1113,7 @@ TLS_API tls_status tls_loop_stop(tls_loop *loop_);
  *   before it ran, or at once when this call fails. May be NULL.
  */
 TLS_API
-tls_status tls_loop_post(tls_loop *loop_,
+tls_status tls_loop_post(tls_loop *loop,
                          tls_post_callback function,
                          void *user_data,
                          tls_destroy_callback destroy);
@@ -1127,13 +1126,13 @@ tls_status tls_loop_post(tls_loop *loop_,
  * The owning thread. Returns -1 on failure. Where `tls_feature("loop_fd")` is 0, timers are not in
  * it: use `tls_loop_next_timeout_ms` as well.
  */
-TLS_API tls_socket tls_loop_fd(tls_loop *loop_);
+TLS_API tls_socket tls_loop_fd(tls_loop *loop);
 
 /**
  * How long until the loop has a timer to serve, in milliseconds, rounded up; 0 if it has work now;
  * -1 if it has no timer, or on failure. The owning thread.
  */
-TLS_API int64_t tls_loop_next_timeout_ms(tls_loop *loop_);
+TLS_API int64_t tls_loop_next_timeout_ms(tls_loop *loop);
 
 /**
  * Gives the loop up, with everything that hangs on it: set up here, run there. The next thread that
@@ -1142,7 +1141,7 @@ TLS_API int64_t tls_loop_next_timeout_ms(tls_loop *loop_);
  *
  * The owning thread. Errors: `TLS_ERR_BUSY` inside a callback of this loop.
  */
-TLS_API tls_status tls_loop_detach(tls_loop *loop_);
+TLS_API tls_status tls_loop_detach(tls_loop *loop);
 
 /**
  * Sets the size of the buffer that all connections of the loop share. Memory is touched only as
@@ -1155,7 +1154,7 @@ TLS_API tls_status tls_loop_detach(tls_loop *loop_);
  *
  * Node: `tls.SLAB_BUFFER_SIZE`. Don't change it unless you know what you are doing.
  */
-TLS_API tls_status tls_loop_set_slab_buffer_size(tls_loop *loop_, size_t bytes);
+TLS_API tls_status tls_loop_set_slab_buffer_size(tls_loop *loop, size_t bytes);
 
 /**
  * Keeps a pointer of yours with the loop. The owning thread.
@@ -1165,7 +1164,7 @@ TLS_API tls_status tls_loop_set_slab_buffer_size(tls_loop *loop_, size_t bytes);
  *   when this call fails. May be NULL.
  */
 TLS_API
-tls_status tls_loop_set_user_data(tls_loop *loop_,
+tls_status tls_loop_set_user_data(tls_loop *loop,
                                   void *user_data,
                                   tls_destroy_callback destroy);
 
@@ -1173,7 +1172,7 @@ tls_status tls_loop_set_user_data(tls_loop *loop_,
  * The pointer from `tls_loop_set_user_data`; NULL if there is none, or on failure. The owning
  * thread.
  */
-TLS_API void *tls_loop_user_data(const tls_loop *loop_);
+TLS_API void *tls_loop_user_data(const tls_loop *loop);
 
 /**
  * A new server, which does not listen yet.
@@ -1189,7 +1188,7 @@ TLS_API void *tls_loop_user_data(const tls_loop *loop_);
  *
  * Node: `tls.createServer`.
  */
-TLS_API tls_server *tls_server_new(tls_loop *loop_, tls_context *context);
+TLS_API tls_server *tls_server_new(tls_loop *loop, tls_context *context);
 
 /**
  * Binds and listens, at once; the listening event follows from the loop.
@@ -1450,7 +1449,7 @@ tls_status tls_connect_options_set_reject_unauthorized(tls_connect_options *opti
  * The loop's thread. Node: `tls.connect`.
  */
 TLS_API
-tls_stream *tls_connect(tls_loop *loop_,
+tls_stream *tls_connect(tls_loop *loop,
                         int32_t port,
                         const char *host,
                         tls_connect_options *options,

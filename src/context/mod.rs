@@ -143,6 +143,21 @@ impl Context {
         })
     }
 
+    /// The immutable form for a server: it must have a certificate and its key. Checked before the
+    /// context freezes, so that what is missing can still be set.
+    pub fn freeze_for_server(&self) -> Result<Arc<FrozenContext>> {
+        let complete = match &*self.lock() {
+            State::Open(settings) => settings.identities.is_complete(),
+            State::Frozen(frozen) => frozen.has_identity(),
+        };
+        if !complete {
+            return Err(Error::state(
+                "a server needs a certificate and a key: set both on the context",
+            ));
+        }
+        self.freeze()
+    }
+
     /// The immutable form, made at the first call; from then on the setters answer `Frozen`.
     ///
     /// # Errors

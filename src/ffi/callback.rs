@@ -14,7 +14,7 @@ use super::stream::tls_stream;
 pub type tls_destroy_callback = Option<unsafe extern "C-unwind" fn(user_data: *mut c_void)>;
 /// Work that was posted to a loop.
 pub type tls_post_callback =
-    Option<unsafe extern "C-unwind" fn(loop_: *mut tls_loop, user_data: *mut c_void)>;
+    Option<unsafe extern "C-unwind" fn(r#loop: *mut tls_loop, user_data: *mut c_void)>;
 /// An event of a server that has nothing more to tell: listening, close.
 pub type tls_server_callback =
     Option<unsafe extern "C-unwind" fn(server: *mut tls_server, user_data: *mut c_void)>;

@@ -93,12 +93,12 @@ fn put_last_error(object: ErrorObject) -> u64 {
     let put = LAST.try_with(|last| {
         let mut last = last.borrow_mut();
         if let Some(last) = last.as_mut() {
-            let shared = Shared::Error(Arc::clone(&object));
+            let shared = Shared::Error(Arc::clone(&object), false);
             let _ = registry::replace_shared(last.handle, Kind::Error, shared);
             last.object = object;
             return last.handle;
         }
-        let shared = Shared::Error(Arc::clone(&object));
+        let shared = Shared::Error(Arc::clone(&object), false);
         let handle = registry::insert_shared(Kind::Error, shared).unwrap_or(0);
         *last = Some(LastError { handle, object });
         handle
@@ -108,7 +108,7 @@ fn put_last_error(object: ErrorObject) -> u64 {
 
 /// The handle of an error for the length of a callback.
 pub(super) fn with_handle(error: &Error, call: impl FnOnce(*const tls_error)) {
-    let shared = Shared::Error(Arc::new(ErrorObject::new(error)));
+    let shared = Shared::Error(Arc::new(ErrorObject::new(error)), false);
     let handle = registry::insert_shared(Kind::Error, shared).unwrap_or(0);
     call(handle as *const tls_error);
     let _ = registry::remove_shared(handle, Kind::Error);
@@ -116,7 +116,7 @@ pub(super) fn with_handle(error: &Error, call: impl FnOnce(*const tls_error)) {
 
 fn object(error: *const tls_error) -> Result<Arc<ErrorObject>> {
     match registry::shared(error as u64, Kind::Error)? {
-        Shared::Error(object) => Ok(object),
+        Shared::Error(object, _) => Ok(object),
         _ => Err(Error::argument("this is not a tls_error")),
     }
 }
@@ -127,14 +127,14 @@ fn text(
     error: *const tls_error,
     pick: impl FnOnce(&ErrorObject) -> Option<&CStr>,
 ) -> *const c_char {
-    // The accessors must leave the last error alone: a bad handle answers NULL and no more.
-    object(error).map_or(std::ptr::null(), |object| {
-        pick(&object).map_or(std::ptr::null(), CStr::as_ptr)
+    number(error, std::ptr::null(), |object| {
+        pick(object).map_or(std::ptr::null(), CStr::as_ptr)
     })
 }
 
+/// The accessors leave the last error alone: a bad handle answers the fallback and no more.
 fn number<T>(error: *const tls_error, fallback: T, pick: impl FnOnce(&ErrorObject) -> T) -> T {
-    object(error).map_or(fallback, |object| pick(&object))
+    guard::quiet(fallback, || Ok(pick(&*object(error)?)))
 }
 
 /// This thread's last failing call.
@@ -240,16 +240,15 @@ pub extern "C" fn tls_error_openssl_text(error: *const tls_error, index: usize) 
 pub extern "C" fn tls_error_copy(error: *const tls_error) -> *mut tls_error {
     guard::value(std::ptr::null_mut(), || {
         let object = object(error)?;
-        let handle = registry::insert_shared(Kind::Error, Shared::Error(object))?;
+        let handle = registry::insert_shared(Kind::Error, Shared::Error(object, true))?;
         Ok(handle as *mut tls_error)
     })
 }
 
 /// Frees an error from `tls_error_copy`. NULL is `TLS_OK`. Any thread.
 ///
-/// The thread's own last error and the error of an error event are not the caller's to free:
-/// `TLS_ERR_INVALID_STATE` for the former; freeing the latter ends its handle early and harms
-/// nothing.
+/// A thread's last error and the error of an error event are not the caller's to free:
+/// `TLS_ERR_INVALID_STATE`.
 #[no_mangle]
 pub extern "C" fn tls_error_free(error: *mut tls_error) -> tls_status {
     if error.is_null() {
@@ -257,16 +256,11 @@ pub extern "C" fn tls_error_free(error: *mut tls_error) -> tls_status {
     }
     guard::status(|| {
         let handle = error as u64;
-        let is_last = LAST.try_with(|last| {
-            last.borrow()
-                .as_ref()
-                .is_some_and(|last| last.handle == handle)
-        });
-        if is_last == Ok(true) {
-            return Err(Error::state(
-                "this is the thread's last error, which is not to be freed",
-            ));
+        match registry::shared(handle, Kind::Error)? {
+            Shared::Error(_, true) => registry::remove_shared(handle, Kind::Error).map(drop),
+            _ => Err(Error::state(
+                "only what tls_error_copy made is to be freed; this error is not a copy",
+            )),
         }
-        registry::remove_shared(handle, Kind::Error).map(drop)
     })
 }

@@ -34,14 +34,14 @@ unsafe impl Local for LoopObject {
     const KIND: Kind = Kind::Loop;
 }
 
-pub(super) fn object(loop_: *const tls_loop) -> Result<Rc<LoopObject>> {
-    registry::local(loop_ as u64)
+pub(super) fn object(r#loop: *const tls_loop) -> Result<Rc<LoopObject>> {
+    registry::local(r#loop as u64)
 }
 
 /// Takes over a detached loop first.
-fn adopted(loop_: *mut tls_loop) -> Result<Rc<LoopObject>> {
-    registry::adopt(loop_ as u64)?;
-    object(loop_)
+fn adopted(r#loop: *mut tls_loop) -> Result<Rc<LoopObject>> {
+    registry::adopt(r#loop as u64)?;
+    object(r#loop)
 }
 
 /// A new loop, owned by this thread. Free it with `tls_loop_free`.
@@ -70,14 +70,14 @@ pub extern "C" fn tls_loop_new() -> *mut tls_loop {
 /// The owning thread, or any thread while the loop is detached. Errors: `TLS_ERR_BUSY` inside a
 /// callback of this loop; nothing happens then.
 #[no_mangle]
-pub extern "C" fn tls_loop_free(loop_: *mut tls_loop) -> tls_status {
-    if loop_.is_null() {
+pub extern "C" fn tls_loop_free(r#loop: *mut tls_loop) -> tls_status {
+    if r#loop.is_null() {
         return TLS_OK;
     }
     guard::status(|| {
-        let object = adopted(loop_)?;
+        let object = adopted(r#loop)?;
         object.event_loop.close_all()?;
-        drop(registry::remove_local::<LoopObject>(loop_ as u64));
+        drop(registry::remove_local::<LoopObject>(r#loop as u64));
         let user_data = object.user_data.take();
         drop(object);
         drop(user_data);
@@ -93,8 +93,8 @@ pub extern "C" fn tls_loop_free(loop_: *mut tls_loop) -> tls_status {
 ///
 /// Errors: `TLS_ERR_BUSY` inside a callback of this loop, `TLS_ERR_SYSTEM`.
 #[no_mangle]
-pub extern "C" fn tls_loop_run(loop_: *mut tls_loop) -> tls_status {
-    guard::status(|| adopted(loop_)?.event_loop.run())
+pub extern "C" fn tls_loop_run(r#loop: *mut tls_loop) -> tls_status {
+    guard::status(|| adopted(r#loop)?.event_loop.run())
 }
 
 /// One turn: waits until something is there to do, does it, and returns. The amount of work in one
@@ -107,25 +107,25 @@ pub extern "C" fn tls_loop_run(loop_: *mut tls_loop) -> tls_status {
 ///
 /// Errors: `TLS_ERR_BUSY` inside a callback of this loop, `TLS_ERR_SYSTEM`.
 #[no_mangle]
-pub extern "C" fn tls_loop_run_once(loop_: *mut tls_loop, timeout_ms: i64) -> tls_status {
+pub extern "C" fn tls_loop_run_once(r#loop: *mut tls_loop, timeout_ms: i64) -> tls_status {
     guard::status(|| {
         let timeout = u64::try_from(timeout_ms).ok().map(Duration::from_millis);
-        adopted(loop_)?.event_loop.run_once(timeout)
+        adopted(r#loop)?.event_loop.run_once(timeout)
     })
 }
 
 /// Makes `tls_loop_run` return after the turn that is under way; if the loop is not running, after
 /// no turn of the next `tls_loop_run`. Any thread, also from a callback.
 #[no_mangle]
-pub extern "C" fn tls_loop_stop(loop_: *mut tls_loop) -> tls_status {
+pub extern "C" fn tls_loop_stop(r#loop: *mut tls_loop) -> tls_status {
     guard::status(|| {
-        remote(loop_)?.stop();
+        remote(r#loop)?.stop();
         Ok(())
     })
 }
 
-fn remote(loop_: *mut tls_loop) -> Result<std::sync::Arc<crate::net::Remote>> {
-    match registry::shared(loop_ as u64, Kind::Loop)? {
+fn remote(r#loop: *mut tls_loop) -> Result<std::sync::Arc<crate::net::Remote>> {
+    match registry::shared(r#loop as u64, Kind::Loop)? {
         Shared::Remote(remote) => Ok(remote),
         _ => Err(Error::argument("this is not a tls_loop")),
     }
@@ -134,7 +134,7 @@ fn remote(loop_: *mut tls_loop) -> Result<std::sync::Arc<crate::net::Remote>> {
 /// Posted work; its user data is destroyed once, after the call or instead of it.
 struct Post {
     function: unsafe extern "C-unwind" fn(*mut tls_loop, *mut c_void),
-    loop_: u64,
+    r#loop: u64,
     user_data: UserData,
 }
 
@@ -147,25 +147,25 @@ struct Post {
 ///   before it ran, or at once when this call fails. May be NULL.
 #[no_mangle]
 pub extern "C" fn tls_loop_post(
-    loop_: *mut tls_loop,
+    r#loop: *mut tls_loop,
     function: tls_post_callback,
     user_data: *mut c_void,
     destroy: tls_destroy_callback,
 ) -> tls_status {
     let user_data = UserData::new(user_data, destroy);
     guard::status(|| {
-        let remote = remote(loop_)?;
+        let remote = remote(r#loop)?;
         let function = function.ok_or_else(|| Error::argument("the function is NULL"))?;
         let post = Post {
             function,
-            loop_: loop_ as u64,
+            r#loop: r#loop as u64,
             user_data,
         };
         remote.post(Box::new(move || {
             let post = post;
             // SAFETY: the caller gave the function for this user data.
             call_user(|| unsafe {
-                (post.function)(post.loop_ as *mut tls_loop, post.user_data.pointer())
+                (post.function)(post.r#loop as *mut tls_loop, post.user_data.pointer())
             });
         }))
     })
@@ -178,16 +178,16 @@ pub extern "C" fn tls_loop_post(
 /// The owning thread. Returns -1 on failure. Where `tls_feature("loop_fd")` is 0, timers are not in
 /// it: use `tls_loop_next_timeout_ms` as well.
 #[no_mangle]
-pub extern "C" fn tls_loop_fd(loop_: *mut tls_loop) -> tls_socket {
-    guard::value(-1, || object(loop_)?.event_loop.fd())
+pub extern "C" fn tls_loop_fd(r#loop: *mut tls_loop) -> tls_socket {
+    guard::value(-1, || object(r#loop)?.event_loop.fd())
 }
 
 /// How long until the loop has a timer to serve, in milliseconds, rounded up; 0 if it has work now;
 /// -1 if it has no timer, or on failure. The owning thread.
 #[no_mangle]
-pub extern "C" fn tls_loop_next_timeout_ms(loop_: *mut tls_loop) -> i64 {
+pub extern "C" fn tls_loop_next_timeout_ms(r#loop: *mut tls_loop) -> i64 {
     guard::value(-1, || {
-        let timeout = object(loop_)?.event_loop.next_timeout();
+        let timeout = object(r#loop)?.event_loop.next_timeout();
         Ok(timeout.map_or(-1, |timeout| {
             i64::try_from(timeout.as_nanos().div_ceil(1_000_000)).unwrap_or(i64::MAX)
         }))
@@ -200,16 +200,16 @@ pub extern "C" fn tls_loop_next_timeout_ms(loop_: *mut tls_loop) -> i64 {
 ///
 /// The owning thread. Errors: `TLS_ERR_BUSY` inside a callback of this loop.
 #[no_mangle]
-pub extern "C" fn tls_loop_detach(loop_: *mut tls_loop) -> tls_status {
+pub extern "C" fn tls_loop_detach(r#loop: *mut tls_loop) -> tls_status {
     guard::status(|| {
-        if object(loop_)?.event_loop.is_running() {
+        if object(r#loop)?.event_loop.is_running() {
             return Err(Error::new(
                 Status::Busy,
                 "ERR_LOOP_RUNNING",
                 "a loop cannot be detached inside a callback of its own",
             ));
         }
-        registry::detach(loop_ as u64)
+        registry::detach(r#loop as u64)
     })
 }
 
@@ -223,8 +223,8 @@ pub extern "C" fn tls_loop_detach(loop_: *mut tls_loop) -> tls_status {
 ///
 /// Node: `tls.SLAB_BUFFER_SIZE`. Don't change it unless you know what you are doing.
 #[no_mangle]
-pub extern "C" fn tls_loop_set_slab_buffer_size(loop_: *mut tls_loop, bytes: usize) -> tls_status {
-    guard::status(|| object(loop_)?.event_loop.set_slab_buffer_size(bytes))
+pub extern "C" fn tls_loop_set_slab_buffer_size(r#loop: *mut tls_loop, bytes: usize) -> tls_status {
+    guard::status(|| object(r#loop)?.event_loop.set_slab_buffer_size(bytes))
 }
 
 /// Keeps a pointer of yours with the loop. The owning thread.
@@ -234,13 +234,13 @@ pub extern "C" fn tls_loop_set_slab_buffer_size(loop_: *mut tls_loop, bytes: usi
 ///   when this call fails. May be NULL.
 #[no_mangle]
 pub extern "C" fn tls_loop_set_user_data(
-    loop_: *mut tls_loop,
+    r#loop: *mut tls_loop,
     user_data: *mut c_void,
     destroy: tls_destroy_callback,
 ) -> tls_status {
     let new = UserData::new(user_data, destroy);
     guard::status(|| {
-        let old = object(loop_)?.user_data.replace(Some(new));
+        let old = object(r#loop)?.user_data.replace(Some(new));
         drop(old);
         Ok(())
     })
@@ -249,9 +249,9 @@ pub extern "C" fn tls_loop_set_user_data(
 /// The pointer from `tls_loop_set_user_data`; NULL if there is none, or on failure. The owning
 /// thread.
 #[no_mangle]
-pub extern "C" fn tls_loop_user_data(loop_: *const tls_loop) -> *mut c_void {
+pub extern "C" fn tls_loop_user_data(r#loop: *const tls_loop) -> *mut c_void {
     guard::value(std::ptr::null_mut(), || {
-        let object = object(loop_)?;
+        let object = object(r#loop)?;
         let user_data = object.user_data.borrow();
         Ok(user_data
             .as_ref()

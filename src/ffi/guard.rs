@@ -18,6 +18,11 @@ pub(super) fn value<T>(fallback: T, work: impl FnOnce() -> Result<T>) -> T {
     }
 }
 
+/// The same, and the last error stays what it was.
+pub(super) fn quiet<T>(fallback: T, work: impl FnOnce() -> Result<T>) -> T {
+    caught(work).unwrap_or(fallback)
+}
+
 /// `TLS_OK`, or the error's status with the last error set.
 pub(super) fn status(work: impl FnOnce() -> Result<()>) -> tls_status {
     match caught(work) {

@@ -119,8 +119,8 @@ impl PairEvents for Hooks {
     }
 
     fn error(&self, error: &Error) {
-        // SAFETY: see above.
         self.error.call(|function, user_data| {
+            // SAFETY: see above.
             error::with_handle(error, |error| unsafe {
                 function(self.handle(), error, user_data);
             });
@@ -173,7 +173,12 @@ pub extern "C" fn tls_secure_pair_new(
             request_cert: input::flag(request_cert, "request_cert")?,
             reject_unauthorized: input::flag(reject_unauthorized, "reject_unauthorized")?,
         };
-        let context = context::object(context)?.context.freeze()?;
+        let context = &context::object(context)?.context;
+        let context = if options.is_server {
+            context.freeze_for_server()?
+        } else {
+            context.freeze()?
+        };
         let hooks = Rc::new(Hooks::default());
         let pair = SecurePair::new(context, options)?;
         pair.set_events(Rc::clone(&hooks) as Rc<dyn PairEvents>);

@@ -79,8 +79,8 @@ impl ServerEvents for ServerObject {
 
     fn client_error(&self, error: &Error, stream: &Rc<Stream>) {
         let stream = stream.tag() as *mut tls_stream;
-        // SAFETY: see above.
         self.client_error.call(|function, user_data| {
+            // SAFETY: see above.
             error::with_handle(error, |error| unsafe {
                 function(self.handle(), error, stream, user_data);
             });
@@ -88,8 +88,8 @@ impl ServerEvents for ServerObject {
     }
 
     fn error(&self, error: &Error) {
-        // SAFETY: see above.
         self.error.call(|function, user_data| {
+            // SAFETY: see above.
             error::with_handle(error, |error| unsafe {
                 function(self.handle(), error, user_data);
             });
@@ -127,12 +127,12 @@ fn change(server: *mut tls_server, change: impl FnOnce(&ServerObject) -> Result<
 /// Node: `tls.createServer`.
 #[no_mangle]
 pub extern "C" fn tls_server_new(
-    loop_: *mut tls_loop,
+    r#loop: *mut tls_loop,
     context: *mut tls_context,
 ) -> *mut tls_server {
     guard::value(std::ptr::null_mut(), || {
-        let home = event_loop::object(loop_)?;
-        let context = context::object(context)?.context.freeze()?;
+        let home = event_loop::object(r#loop)?;
+        let context = context::object(context)?.context.freeze_for_server()?;
         let server = Server::new(&home.event_loop, context)?;
         let object = Rc::new(ServerObject {
             server: Rc::clone(&server),

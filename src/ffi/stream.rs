@@ -121,8 +121,8 @@ impl StreamEvents for StreamObject {
     }
 
     fn error(&self, error: &Error) {
-        // SAFETY: see above.
         self.error.call(|function, user_data| {
+            // SAFETY: see above.
             error::with_handle(error, |error| unsafe {
                 function(self.handle(), error, user_data);
             });
@@ -167,7 +167,7 @@ fn change(stream: *mut tls_stream, change: impl FnOnce(&StreamObject) -> Result<
 /// The loop's thread. Node: `tls.connect`.
 #[no_mangle]
 pub unsafe extern "C" fn tls_connect(
-    loop_: *mut tls_loop,
+    r#loop: *mut tls_loop,
     port: i32,
     host: *const c_char,
     options: *mut tls_connect_options,
@@ -175,10 +175,12 @@ pub unsafe extern "C" fn tls_connect(
     user_data: *mut c_void,
 ) -> *mut tls_stream {
     guard::value(std::ptr::null_mut(), || {
-        let home = event_loop::object(loop_)?;
+        let home = event_loop::object(r#loop)?;
         let port = input::port(port, 1)?;
         // SAFETY: NUL-terminated by contract.
         let host = unsafe { input::optional_text(host, "the host") }?;
+        // Checked before the options' context freezes: a refused call changes nothing.
+        host.map_or(Ok(()), crate::engine::check_host)?;
         let options = connect_options::resolve(options)?;
         let stream = net::connect(&home.event_loop, port, host, options)?;
         let object = match StreamObject::register(&stream, home.handle.get()) {

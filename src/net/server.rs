@@ -177,6 +177,7 @@ impl Server {
 
     fn stop_listening(&self) {
         self.state.set(State::Closing);
+        self.address.set(None);
         *self.listener.borrow_mut() = None;
         if let Some(token) = self.token.take() {
             self.event_loop.remove(token);
@@ -202,7 +203,7 @@ impl Server {
         }
     }
 
-    /// Where the server listens; also after it has closed.
+    /// Where the server listens, while it does.
     pub fn local_address(&self) -> Option<SocketAddr> {
         self.address.get()
     }

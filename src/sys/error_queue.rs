@@ -61,6 +61,8 @@ pub fn drain() -> Vec<OpensslEntry> {
             }
         }
         entries.push(OpensslEntry {
+            // c_ulong is narrower elsewhere.
+            #[allow(clippy::useless_conversion)]
             code: u64::from(code),
             text,
         });

@@ -102,8 +102,11 @@ pub(in crate::ffi) fn adopt(handle: u64) -> Result<()> {
         .compare_exchange(0, me, Ordering::Acquire, Ordering::Acquire);
     match taken {
         Ok(_) if slot.tag.load(Ordering::Acquire) != handle => {
-            // It was freed, and its slot used anew, just now: not the loop that was meant.
-            slot.owner.store(0, Ordering::Release);
+            // It was freed, and its slot used anew, just now: not the loop that was meant. Whoever
+            // made the new one may have become its owner meanwhile, and stays it.
+            let _ = slot
+                .owner
+                .compare_exchange(me, 0, Ordering::Release, Ordering::Relaxed);
             Err(invalid(handle, Kind::Loop))
         }
         Ok(_) => Ok(()),

@@ -17,7 +17,8 @@ pub(in crate::ffi) enum Shared {
     Context(Arc<ContextObject>),
     Options(Arc<OptionsObject>),
     Certificate(Arc<CertificateObject>),
-    Error(Arc<ErrorObject>),
+    /// The flag: a copy, which is the caller's to free.
+    Error(Arc<ErrorObject>, bool),
     Remote(Arc<Remote>),
 }
 
