@@ -1,5 +1,6 @@
 """What several tests need: contexts, a way to run a loop with a deadline, pairs back to back."""
 
+import signal
 import threading
 import time
 from contextlib import contextmanager
@@ -148,6 +149,11 @@ def pairs(certs, *, version=None, servername="localhost"):
     client.set_servername(servername)
     server = tlspair.SecurePair(server_context(certs), is_server=True)
     return client, server
+
+
+def hear_interrupts():
+    """For a child process: SIGINT as at a terminal, also where the tests run with it ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from support import CHECKOUT
+from support import CHECKOUT, hear_interrupts
 
 EXAMPLES = CHECKOUT / "python" / "examples"
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(CHECKOUT / "python")}
@@ -15,7 +15,9 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": str(CHECKOUT / "python")}
 @pytest.fixture
 def port(certs):
     command = [sys.executable, EXAMPLES / "echo_server.py", "0", certs / "server-cert.pem", certs / "server-key.pem"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT) as process:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT, preexec_fn=hear_interrupts
+    ) as process:
         try:
             line = process.stdout.readline()
             assert line.startswith("listening on 127.0.0.1 port "), line

@@ -235,7 +235,9 @@ with tlspair.Loop() as loop:
 def test_ctrl_c(certs, method):
     command = [sys.executable, "-c", INTERRUPTED, certs / "server-cert.pem", certs / "server-key.pem", method]
     environment = {**os.environ, "PYTHONPATH": str(CHECKOUT / "python")}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, env=environment, preexec_fn=support.hear_interrupts
+    ) as process:
         try:
             assert process.stdout.readline() == "ready\n"
             time.sleep(0.3)
