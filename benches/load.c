@@ -4,7 +4,7 @@
  *
  *   load handshake port=N pid=N [connections=8] [resume=1]   connect, 1 byte there and back, close
  *   load echo port=N pid=N connections=N size=N              one message under way per connection
- *   load burst port=N pid=N [connections=1]                  1 byte asks for 64 writes of 64 bytes
+ *   load burst port=N pid=N [connections=8]                  1 byte asks for 64 writes of 64 bytes
  *   load idle port=N pid=N [connections=2000]                64 bytes there and back, then silence
  *
  * With seconds=N and warm=N. Prints one line of name=value; any error ends it with status 1.
@@ -344,7 +344,7 @@ int main(int argc, char **argv)
     alarm(LIFETIME_SECONDS);
     signal(SIGPIPE, SIG_IGN);
     mode = mode_of(argv[1]);
-    static const int usual_connections[] = {8, 50, 1, 2000};
+    static const int usual_connections[] = {8, 50, 8, 2000};
     int connections = (int)option_number(argc, argv, "connections", usual_connections[mode]);
     double seconds = option_number(argc, argv, "seconds", 1), warm = option_number(argc, argv, "warm", 0.2);
     server_port = (int)option_number(argc, argv, "port", 0);
