@@ -95,7 +95,7 @@ static size_t *fresh_length(void) {
     X(LOOP, POINTER, OWNER, tls_server_new, (h, good[CONTEXT])) \
     X(SERVER, STATUS, OWNER, tls_server_listen, (h, 0, "127.0.0.1")) \
     X(SERVER, STATUS, OWNER, tls_server_close, (h)) \
-    X(SERVER, STATUS, OWNER, tls_server_destroy, (h)) \
+    X(SERVER, STATUS, OWNER_FREE, tls_server_destroy, (h)) \
     X(SERVER, POINTER, OWNER, tls_server_address, (h)) \
     X(SERVER, MINUS, OWNER, tls_server_port, (h)) \
     X(SERVER, POINTER, OWNER, tls_server_family, (h)) \
@@ -119,7 +119,7 @@ static size_t *fresh_length(void) {
     X(LOOP, POINTER, OWNER, tls_connect, (h, 9, "127.0.0.1", good[OPTIONS], NULL, NULL)) \
     X(STREAM, STATUS, OWNER, tls_stream_write, (h, "x", 1)) \
     X(STREAM, STATUS, OWNER, tls_stream_end, (h)) \
-    X(STREAM, STATUS, OWNER, tls_stream_destroy, (h)) \
+    X(STREAM, STATUS, OWNER_FREE, tls_stream_destroy, (h)) \
     X(STREAM, STATUS, OWNER, tls_stream_pause, (h)) \
     X(STREAM, STATUS, OWNER, tls_stream_resume, (h)) \
     X(STREAM, STATUS, OWNER, tls_stream_pipe, (h, good[STREAM])) \
@@ -166,6 +166,10 @@ static void post_nothing(tls_loop *loop, void *user_data) {
 #define REFUSED_ZERO 0
 #define REFUSED_MINUS (-1)
 #define REFUSED_POINTER 0
+#define ANSWERS_STATUS true
+#define ANSWERS_ZERO false
+#define ANSWERS_MINUS false
+#define ANSWERS_POINTER false
 #define FLAGS_ACCESSOR true, true, false
 #define FLAGS_ANY_THREAD false, true, false
 #define FLAGS_FREE false, true, true
@@ -175,7 +179,7 @@ static void post_nothing(tls_loop *loop, void *user_data) {
 #define DEFINE_CALL(kind, result, flags, name, arguments) \
     static int64_t call_##name(void *h) { return RESULT_##result(name arguments); }
 #define TABLE_ROW(kind, result, flags, name, arguments) \
-    {#name, kind, call_##name, REFUSED_##result, FLAGS_##flags},
+    {#name, kind, call_##name, REFUSED_##result, ANSWERS_##result, FLAGS_##flags},
 
 ALL_FUNCTIONS(DEFINE_CALL)
 
@@ -195,11 +199,11 @@ static int64_t call_pipe_destination(void *h) {
 
 const struct function functions[] = {
     ALL_FUNCTIONS(TABLE_ROW)
-    {"tls_server_new (context)", CONTEXT, call_server_new_context, 0, false, true, false},
-    {"tls_connect (options)", OPTIONS, call_connect_options, 0, false, true, true},
+    {"tls_server_new (context)", CONTEXT, call_server_new_context, 0, false, false, true, false},
+    {"tls_connect (options)", OPTIONS, call_connect_options, 0, false, false, true, true},
     {"tls_connect_options_set_context (context)", CONTEXT, call_options_context,
-        TLS_ERR_INVALID_HANDLE, false, true, true},
+        TLS_ERR_INVALID_HANDLE, true, false, true, true},
     {"tls_stream_pipe (destination)", STREAM, call_pipe_destination, TLS_ERR_INVALID_HANDLE,
-        false, false, false},
+        true, false, false, false},
 };
 const size_t function_count = sizeof functions / sizeof functions[0];

@@ -12,6 +12,8 @@ struct function {
     enum kind kind;
     int64_t (*call)(void *handle);
     int64_t refused;
+    /* Does it answer a status, rather than a value? */
+    bool answers_status;
     /* Leaves the last error as it is: the accessors of errors. */
     bool is_accessor;
     /* May be called from any thread. */

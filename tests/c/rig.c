@@ -19,16 +19,20 @@ static void note(struct witness *witness, char event, const uint8_t *data, size_
     }
 }
 
+static bool is_watched(const struct witness *witness, const tls_stream *stream) {
+    return witness->stream == stream || witness->several;
+}
+
 static void on_secure_connect(tls_stream *stream, void *user_data) {
     struct witness *witness = user_data;
-    CHECK(witness->stream == stream || witness->stream == NULL);
+    CHECK(is_watched(witness, stream));
     witness->secures++;
     note(witness, 's', NULL, 0);
 }
 
 static void on_data(tls_stream *stream, const uint8_t *data, size_t length, void *user_data) {
     struct witness *witness = user_data;
-    CHECK(witness->stream == stream);
+    CHECK(is_watched(witness, stream));
     CHECK(length > 0);
     witness->pattern_broken |= !is_pattern(data, length, witness->received);
     witness->received += length;
@@ -38,21 +42,21 @@ static void on_data(tls_stream *stream, const uint8_t *data, size_t length, void
 
 static void on_drain(tls_stream *stream, void *user_data) {
     struct witness *witness = user_data;
-    CHECK(witness->stream == stream);
+    CHECK(is_watched(witness, stream));
     witness->drains++;
     note(witness, 'D', NULL, 0);
 }
 
 static void on_timeout(tls_stream *stream, void *user_data) {
     struct witness *witness = user_data;
-    CHECK(witness->stream == stream);
+    CHECK(is_watched(witness, stream));
     witness->timeouts++;
     note(witness, 't', NULL, 0);
 }
 
 static void on_end(tls_stream *stream, int clean, void *user_data) {
     struct witness *witness = user_data;
-    CHECK(witness->stream == stream);
+    CHECK(is_watched(witness, stream));
     witness->ends++;
     witness->clean = clean;
     note(witness, clean ? 'e' : 'E', NULL, 0);
@@ -60,7 +64,7 @@ static void on_end(tls_stream *stream, int clean, void *user_data) {
 
 static void on_error(tls_stream *stream, const tls_error *error, void *user_data) {
     struct witness *witness = user_data;
-    CHECK(witness->stream == stream);
+    CHECK(is_watched(witness, stream));
     witness->errors++;
     witness->status = tls_error_status(error);
     witness->error_errno = tls_error_errno(error);
@@ -71,7 +75,7 @@ static void on_error(tls_stream *stream, const tls_error *error, void *user_data
 
 static void on_close(tls_stream *stream, int had_error, void *user_data) {
     struct witness *witness = user_data;
-    CHECK(witness->stream == stream);
+    CHECK(is_watched(witness, stream));
     witness->closes++;
     witness->had_error = had_error;
     note(witness, 'c', NULL, 0);
@@ -139,6 +143,7 @@ void rig_prepare_on(struct rig *rig, tls_loop *loop) {
     rig->server_context = server_context();
     rig->client_context = client_context();
     rig->loop = loop;
+    rig->failed.several = true;
     rig->server = tls_server_new(rig->loop, rig->server_context);
     REQUIRE(rig->server != NULL);
     CHECK_OK(tls_server_on_listening(rig->server, on_listening, rig));

@@ -66,7 +66,7 @@ long resident_kib(void) {
     return resident * (sysconf(_SC_PAGESIZE) / 1024);
 }
 
-bool memory_is_measurable(void) {
+bool runs_natively(void) {
     return test_scale() >= 0.5;
 }
 

@@ -30,8 +30,8 @@ void sleep_ms(int milliseconds);
 int open_descriptors(void);
 /* Resident memory in KiB. */
 long resident_kib(void);
-/* Is the process's memory its own, so that resident_kib can be judged? */
-bool memory_is_measurable(void);
+/* Not under valgrind, told from a small scale: memory, processor time and limits are the system's. */
+bool runs_natively(void);
 
 /* Turns the loop until the condition holds; its not holding in time is a failed check. */
 #define RUN_UNTIL(loop, condition, milliseconds) \
@@ -71,6 +71,8 @@ bool is_pattern(const uint8_t *bytes, size_t length, size_t position);
 
 struct witness {
     tls_stream *stream;
+    /* Watches several streams, of which `stream` is the last. */
+    bool several;
     /* s secure, d data (a run of them is one), D drain, t timeout, e end, E truncated end, x error,
      * c close; cut after 63. */
     char order[64];
@@ -103,9 +105,9 @@ struct rig {
     tls_status client_error_status;
     char client_error_name[64];
     char client_error_message[256];
-    /* The connection accepted last, unless on_connection takes them. */
+    /* The connection that was accepted, unless on_connection takes it. */
     struct witness accepted;
-    /* The connection that failed last. */
+    /* The connections that failed. */
     struct witness failed;
     void (*on_connection)(struct rig *rig, tls_stream *stream);
     void *context;

@@ -26,6 +26,7 @@ static void start(void) {
 /* Still serving, and nothing left of those before. */
 static void finish(void) {
     struct witness client = {0};
+    CHECK_OK(tls_server_set_handshake_timeout(rig.server, 0));
     RUN_UNTIL(rig.loop, tls_server_connections(rig.server) == 0, 2000);
     rig_connect_secure(&rig, &client);
     CHECK_OK(tls_stream_write(client.stream, "x", 1));
@@ -46,7 +47,7 @@ static void check_client_error(tls_status status, const char *name) {
     CHECK_EQUAL(rig.failed.had_error, 1);
     CHECK_EQUAL(rig.connections, 0);
     rig.client_errors = 0;
-    memset(&rig.failed, 0, sizeof rig.failed);
+    rig.failed = (struct witness){.several = true};
 }
 
 static void c029_client_that_sends_nothing(void) {
@@ -148,6 +149,7 @@ static void c032_reset_at_each_step(void) {
     long count = scaled(1000), before_kib = 0;
     start();
     int before = open_descriptors();
+    rig.accepted.several = true;
     for (long i = 0; i < count; i++) {
         if (i == count / 5) {
             before_kib = resident_kib();
@@ -164,7 +166,7 @@ static void c032_reset_at_each_step(void) {
     /* Some came and went before they could be accepted; who is told of fails once. */
     CHECK(rig.client_errors > count / 3);
     CHECK(rig.client_errors + rig.connections <= count);
-    if (memory_is_measurable()) {
+    if (runs_natively()) {
         CHECK(resident_kib() - before_kib < 1024);
     }
     finish();

@@ -2,8 +2,8 @@
  * 96). */
 #include "support.h"
 
-#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,15 +18,12 @@ static struct rlimit normal;
 static int fillers[4096];
 static int filler_count;
 
+/* Not from /proc: a tool that runs the test may keep some of its own above the limit. */
 static int highest_descriptor(void) {
     int highest = 0;
-    DIR *directory = opendir("/proc/self/fd");
-    REQUIRE(directory != NULL);
-    for (struct dirent *entry; (entry = readdir(directory)) != NULL;) {
-        int number = atoi(entry->d_name);
-        highest = number > highest ? number : highest;
+    for (int number = 0; number < (int)normal.rlim_cur && number < 8192; number++) {
+        highest = fcntl(number, F_GETFD) >= 0 ? number : highest;
     }
-    closedir(directory);
     return highest;
 }
 
@@ -174,7 +171,7 @@ static void c096_many_cycles(void) {
         CHECK_EQUAL(rig.accepted.received, 1);
     }
     CHECK_EQUAL(open_descriptors(), descriptors);
-    if (memory_is_measurable()) {
+    if (runs_natively()) {
         long grown = resident_kib() - before;
         CHECK(grown < 512 || grown < before / 50);
     }
@@ -195,7 +192,7 @@ static void c096_dropped_at_once(void) {
     rig_open(&rig);
     int descriptors = open_descriptors();
     long before = 0;
-    for (int round = 0; round < 3; round++) {
+    for (int round = 0; round < 6; round++) {
         for (long i = 0; i < count; i++) {
             sockets[i] = raw_connect(rig.port);
             if (i % 3 == 0) {
@@ -217,12 +214,13 @@ static void c096_dropped_at_once(void) {
         RUN_UNTIL(rig.loop, tls_server_connections(rig.server) == 0, 5000);
         CHECK_EQUAL(rig.client_errors, (round + 1) * count);
         CHECK_EQUAL(open_descriptors(), descriptors);
-        if (round == 0) {
+        /* By then the allocator has what it wants. */
+        if (round == 2) {
             before = resident_kib();
         }
     }
-    if (memory_is_measurable()) {
-        CHECK(resident_kib() - before < 2048);
+    if (runs_natively()) {
+        CHECK(resident_kib() - before < 1024);
     }
     struct witness client = {0};
     rig_connect_secure(&rig, &client);
@@ -232,8 +230,11 @@ static void c096_dropped_at_once(void) {
 
 int main(int argc, char **argv) {
     check_begin(argc, argv);
-    RUN(c091_no_descriptor_left_at_accept);
-    RUN(c091_no_spin_on_the_descriptor);
+    /* valgrind itself enforces the limit, by closing what was accepted. */
+    if (runs_natively()) {
+        RUN(c091_no_descriptor_left_at_accept);
+        RUN(c091_no_spin_on_the_descriptor);
+    }
     RUN(c092_no_descriptor_left_at_connect);
     RUN(c092_refused_and_unresolvable);
     RUN(c096_many_cycles);

@@ -139,7 +139,7 @@ static void c107_loop_is_handed_on(void) {
     CHECK_OK(tls_loop_detach(rig.loop));
     CHECK_EQUAL(tls_loop_detach(rig.loop), TLS_ERR_WRONG_THREAD);
     CHECK_EQUAL(tls_server_close(rig.server), TLS_ERR_WRONG_THREAD);
-    CHECK_PART(tls_error_message(tls_last_error()), "tls_loop_detach");
+    CHECK_PART(tls_error_message(tls_last_error()), "detached");
     REQUIRE(pthread_create(&thread, NULL, run_elsewhere, NULL) == 0);
     pthread_join(thread, NULL);
     CHECK_OK(tls_loop_run_once(rig.loop, 0));
@@ -343,8 +343,9 @@ static void s03_slab_buffer_size(void) {
     CHECK_OK(tls_loop_set_slab_buffer_size(loop, 128 * 1024));
     memset(&client, 0, sizeof client);
     rig_prepare_on(&rig, loop);
-    CHECK_EQUAL(tls_loop_set_slab_buffer_size(loop, 1 << 20), TLS_ERR_INVALID_STATE);
+    CHECK_OK(tls_loop_set_slab_buffer_size(loop, 256 * 1024));
     rig_listen(&rig);
+    CHECK_EQUAL(tls_loop_set_slab_buffer_size(loop, 1 << 20), TLS_ERR_INVALID_STATE);
     rig_connect(&rig, &client);
     RUN_UNTIL(loop, client.secures == 1, 5000);
     CHECK_EQUAL(tls_stream_write(client.stream, bytes, sizeof bytes), TLS_FULL);

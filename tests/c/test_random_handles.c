@@ -1,5 +1,6 @@
 /* 100,000 random 64-bit values as handles, each given to every function: no crash, and each is
- * refused. Real handles live meanwhile, so that there is something to be mistaken for. */
+ * refused. Real handles live meanwhile, so that there is something to be mistaken for. On a smaller
+ * scale the values are as many, and each goes to its share of the functions. */
 #include "functions.h"
 #include "pairs.h"
 
@@ -42,13 +43,14 @@ static void c002_random_values(void) {
         REQUIRE(good[kind] != NULL);
     }
     uint64_t seed = 0x9e3779b97f4a7c15;
-    long count = scaled(100000), accepted = 0;
-    for (long i = 0; i < count; i++) {
+    size_t step = (size_t)(1 / test_scale());
+    long accepted = 0;
+    for (size_t i = 0; i < 100000; i++) {
         void *handle = random_handle(&seed);
         if (handle == NULL || is_real(handle)) {
             continue;
         }
-        for (size_t f = 0; f < function_count; f++) {
+        for (size_t f = i % step; f < function_count; f += step) {
             if (functions[f].call(handle) != functions[f].refused) {
                 printf("  %s took %p\n", functions[f].name, handle);
                 accepted++;

@@ -1,5 +1,5 @@
 /* How data flows: large writes and small ones, the high-water mark and drain, pause and resume down
- * to the socket, half-open streams, pipes (S61, S72; cases 6, 68 to 71, 103). */
+ * to the socket, half-open streams (S61; cases 6, 68, 69, 71, 72, 103). */
 #include "support.h"
 
 #include <errno.h>
@@ -129,7 +129,7 @@ static void c068_peer_that_does_not_read(void) {
     int drains = rig.accepted.drains;
     run_for(rig.loop, 50);
     CHECK_EQUAL(rig.accepted.drains, drains);
-    if (memory_is_measurable()) {
+    if (runs_natively()) {
         CHECK(resident_kib() - before < 1024);
     }
     sent += PIECE;
@@ -161,7 +161,7 @@ static void c071_pause_stops_the_socket(void) {
     }
     CHECK_EQUAL(rig.accepted.received, 0);
     CHECK(sent < goal || test_scale() < 1);
-    if (memory_is_measurable()) {
+    if (runs_natively()) {
         CHECK(resident_kib() - before < 1024);
     }
     uint64_t wire = tls_stream_bytes_read(receiver);
@@ -263,7 +263,7 @@ static void c069_half_open(void) {
     CHECK_OK(tls_stream_end(rig.accepted.stream));
     RUN_UNTIL(rig.loop, client.closes == 1 && rig.accepted.closes == 1, 2000);
     CHECK_TEXT(client.order, "sdec");
-    CHECK_TEXT(rig.accepted.order, "ec");
+    CHECK_TEXT(rig.accepted.order, "eDc");
     rig_close(&rig);
 }
 
@@ -340,70 +340,6 @@ static void c103_writes_keep_their_order(void) {
     rig_close(&rig);
 }
 
-/* ---- pipe ---- */
-
-static void pipe_back(struct rig *at, tls_stream *stream) {
-    at->accepted.stream = stream;
-    CHECK_OK(tls_stream_pipe(stream, stream));
-    CHECK_OK(tls_stream_pipe(stream, stream));
-}
-
-static void s72_pipe_onto_itself_is_an_echo_server(void) {
-    size_t size = (size_t)scaled(16) * MIB;
-    uint8_t *bytes = malloc(size);
-    fill_pattern(bytes, size, 0);
-    memset(&client, 0, sizeof client);
-    rig_open(&rig);
-    rig.on_connection = pipe_back;
-    rig_connect_secure(&rig, &client);
-    CHECK_EQUAL(tls_stream_write(client.stream, bytes, size), TLS_FULL);
-    CHECK_OK(tls_stream_end(client.stream));
-    RUN_UNTIL(rig.loop, client.closes == 1, 30000);
-    CHECK_EQUAL(client.received, size);
-    CHECK(!client.pattern_broken);
-    CHECK_TEXT(client.order, "sdec");
-    RUN_UNTIL(rig.loop, tls_server_connections(rig.server) == 0, 2000);
-    free(bytes);
-    rig_close(&rig);
-}
-
-/* Backpressure through a pipe: its destination's peer does not read, so its source's peer waits. */
-static void s72_pipe_holds_back_its_source(void) {
-    enum { PIECE = 64 * 1024 };
-    static uint8_t piece[PIECE];
-    struct wire wire;
-    memset(&client, 0, sizeof client);
-    rig_open(&rig);
-    wire_open_secure(&wire, &rig);
-    tls_stream *destination = rig.accepted.stream;
-    memset(&rig.accepted, 0, sizeof rig.accepted);
-    rig.on_connection = keep_stream;
-    rig_connect_secure(&rig, &client);
-    CHECK_OK(tls_stream_pipe(rig.accepted.stream, destination));
-    long before = resident_kib();
-    size_t sent = 0;
-    int64_t quiet_since = now_ms();
-    while (sent < (size_t)64 * MIB && now_ms() - quiet_since < 300) {
-        if (tls_stream_writable_length(client.stream) == 0) {
-            fill_pattern(piece, PIECE, sent);
-            CHECK(tls_stream_write(client.stream, piece, PIECE) >= 0);
-            sent += PIECE;
-            quiet_since = now_ms();
-        }
-        tls_loop_run_once(rig.loop, 10);
-    }
-    CHECK(sent < (size_t)64 * MIB);
-    if (memory_is_measurable()) {
-        CHECK(resident_kib() - before < 2048);
-    }
-    CHECK_OK(tls_stream_end(client.stream));
-    RUN_UNTIL(rig.loop, (wire_pump(&wire), wire.closed), 20000);
-    CHECK_EQUAL(wire.received, sent);
-    CHECK_EQUAL(wire.clean, 1);
-    wire_close(&wire, false);
-    rig_close(&rig);
-}
-
 int main(int argc, char **argv) {
     check_begin(argc, argv);
     RUN(c006_one_large_write_arrives_intact);
@@ -417,7 +353,5 @@ int main(int argc, char **argv) {
     RUN(c069_queued_writes_are_flushed_at_the_peers_end);
     RUN(c069_shutdown_without_close_notify);
     RUN(c103_writes_keep_their_order);
-    RUN(s72_pipe_onto_itself_is_an_echo_server);
-    RUN(s72_pipe_holds_back_its_source);
     return check_end();
 }
