@@ -21,6 +21,8 @@ use openssl::ssl::{
     SslContext, SslContextBuilder, SslContextRef, SslMethod, SslMode, SslOptions, SslSessionRef,
 };
 
+use openssl::x509::store::X509Store;
+
 use crate::error::{Error, Result, Status};
 use crate::sys::{context, error_queue, verify};
 
@@ -187,6 +189,7 @@ fn without_traces<T>(call: impl FnOnce() -> Result<T>) -> Result<T> {
 pub struct FrozenContext {
     ssl_context: SslContext,
     has_identity: bool,
+    trusts_well_known_roots: bool,
     session_id_context: [u8; 32],
 }
 
@@ -198,6 +201,14 @@ impl FrozenContext {
     /// Is there a certificate with its key?
     pub fn has_identity(&self) -> bool {
         self.has_identity
+    }
+
+    /// What a connection that verifies its peer must trust beside what is in the `SSL_CTX`: the
+    /// well-known roots, which are parsed when first asked for, once for the process.
+    pub fn shared_roots(&self) -> Result<Option<&'static X509Store>> {
+        self.trusts_well_known_roots
+            .then(trust::well_known_roots)
+            .transpose()
     }
 
     /// May this session be offered to a server? One that was made with other certificates or another
@@ -250,6 +261,7 @@ fn build(settings: &Settings) -> Result<FrozenContext> {
     Ok(FrozenContext {
         ssl_context: builder.build(),
         has_identity: settings.identities.is_complete(),
+        trusts_well_known_roots: !settings.trust.is_explicit(),
         session_id_context,
     })
 }

@@ -69,7 +69,8 @@ impl Trust {
 
     pub fn apply(&self, builder: &mut SslContextBuilder) -> Result<()> {
         match self {
-            Trust::WellKnownRoots => context::share_store(builder, well_known_roots()?),
+            // Looked up by the connections that verify: most servers never do.
+            Trust::WellKnownRoots => {}
             Trust::Only(cas) => {
                 let store = store_of(&cas.certificates)?;
                 context::share_store(builder, &store);
@@ -127,7 +128,7 @@ fn can_be_named(certificates: &[X509]) -> Result<bool> {
 }
 
 /// The system's roots, or the bundled ones where it has none: parsed once, then shared.
-fn well_known_roots() -> Result<&'static X509Store> {
+pub fn well_known_roots() -> Result<&'static X509Store> {
     static ROOTS: OnceLock<X509Store> = OnceLock::new();
     if let Some(roots) = ROOTS.get() {
         return Ok(roots);

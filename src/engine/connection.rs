@@ -67,7 +67,7 @@ impl Connection {
         }
         let mut tls = Tls::new(context.ssl_context(), is_server)?;
         if is_server {
-            Connection::prepare_server(&mut tls, &settings)?;
+            Connection::prepare_server(&mut tls, context, &settings)?;
         } else {
             Connection::prepare_client(&mut tls, context, &settings, name)?;
         }
@@ -82,7 +82,7 @@ impl Connection {
         })
     }
 
-    fn prepare_server(tls: &mut Tls, settings: &Settings) -> Result<()> {
+    fn prepare_server(tls: &mut Tls, context: &FrozenContext, settings: &Settings) -> Result<()> {
         if !settings.request_cert {
             tls.ssl_mut().set_verify(SslVerifyMode::NONE);
             return Ok(());
@@ -92,6 +92,7 @@ impl Connection {
             mode |= SslVerifyMode::FAIL_IF_NO_PEER_CERT;
         }
         tls.ssl_mut().set_verify(mode);
+        trust_shared_roots(tls, context)?;
         verify::attach(
             tls.ssl_mut(),
             PeerCheck::new(settings.reject_unauthorized, None),
@@ -105,6 +106,7 @@ impl Connection {
         name: Option<String>,
     ) -> Result<()> {
         tls.ssl_mut().set_verify(SslVerifyMode::PEER);
+        trust_shared_roots(tls, context)?;
         let identity = match name {
             Some(name) => {
                 check_host(&name)?;
@@ -128,10 +130,9 @@ impl Connection {
             }
         }
         if let Some(session) = &settings.session {
-            let session = parse_session(session)?;
             // One that was made under another trust is not offered: a full handshake decides anew.
-            if context.accepts_session(&session) {
-                tls.set_session(&session)?;
+            if context.accepts_session(session) {
+                tls.set_session(session)?;
             }
         }
         Ok(())
@@ -160,8 +161,9 @@ impl Connection {
     }
 
     /// Goes on with the handshake, or decrypts up to one record: moves `input` past what was used,
-    /// appends to `out` what is to be sent, and puts plaintext into `plain` (not empty, one record
-    /// is at most 16 KiB). To be called until it answers `NeedInput`, `Closed` or `Failed`.
+    /// appends to `out` what is to be sent, and puts plaintext into `plain`, which must have room for
+    /// a whole record ([`super::PLAIN_LENGTH`]). To be called until it answers `NeedInput`, `Closed`
+    /// or `Failed`.
     pub fn step(&mut self, input: &mut &[u8], out: &mut Vec<u8>, plain: &mut [u8]) -> Event {
         match self.state {
             State::Handshaking => {
@@ -173,11 +175,11 @@ impl Connection {
                 }
             }
             State::Open => {
-                // Saves the call that would only answer "need input".
-                if input.is_empty() && self.tls.pending() == 0 {
+                // Saves the call that would only answer "need input": a record's plaintext was taken
+                // whole, since `plain` has room for it.
+                if input.is_empty() {
                     return Event::NeedInput;
                 }
-                error_queue::begin();
                 match self.tls.read(input, out, plain) {
                     Outcome::Done(count) => Event::Data(count),
                     outcome => self.not_done(outcome),
@@ -209,7 +211,11 @@ impl Connection {
                     .filter(|check| check.rejects() && self.state == State::Handshaking)
                     .and_then(PeerCheck::failure);
                 self.state = State::Failed;
-                Event::Failed(failure::from_queue(&self.first, refused))
+                Event::Failed(failure::of_connection(
+                    self.tls.take_errors(),
+                    &self.first,
+                    refused,
+                ))
             }
         }
     }
@@ -259,7 +265,6 @@ impl Connection {
     /// says how much that was. Only while [`Connection::is_writable`].
     pub fn write(&mut self, plain: &[u8], out: &mut Vec<u8>) -> Result<usize> {
         debug_assert!(self.is_writable());
-        error_queue::begin();
         let mut done = 0;
         while done < plain.len() {
             match self.tls.write(out, &plain[done..]) {
@@ -267,7 +272,11 @@ impl Connection {
                 Outcome::NeedInput | Outcome::Suspended => break,
                 Outcome::Closed | Outcome::Failed => {
                     self.state = State::Failed;
-                    return Err(failure::from_queue(&self.first, None));
+                    return Err(failure::of_connection(
+                        self.tls.take_errors(),
+                        &self.first,
+                        None,
+                    ));
                 }
             }
         }
@@ -298,11 +307,6 @@ impl Connection {
                 Err(hang_up())
             }
         }
-    }
-
-    /// Plaintext that was decrypted and is still inside, in bytes.
-    pub fn pending(&self) -> usize {
-        self.tls.pending()
     }
 
     /// Gives OpenSSL's record buffers back until the next record.
@@ -368,6 +372,14 @@ impl Drop for Connection {
     }
 }
 
+fn trust_shared_roots(tls: &mut Tls, context: &FrozenContext) -> Result<()> {
+    if let Some(roots) = context.shared_roots()? {
+        tls.set_verify_store(roots);
+    }
+    Ok(())
+}
+
+/// Reads a session that [`Connection::session`] wrote.
 pub(super) fn parse_session(bytes: &[u8]) -> Result<SslSession> {
     error_queue::begin();
     SslSession::from_der(bytes).map_err(|stack| {

@@ -1,6 +1,6 @@
 //! From OpenSSL's error queue to an error that a program can act on and a person can read.
 
-use crate::error::{Error, Status};
+use crate::error::{Error, OpensslEntry, Status};
 use crate::sys::{error_queue, verify_code};
 
 // Reasons of libssl (ERR_raise in ssl/): sslerr.h.
@@ -57,10 +57,13 @@ impl FirstBytes {
     }
 }
 
-/// The error of a connection whose last call into OpenSSL failed. `verify` is the judgement of the
-/// peer's certificate if that is what the handshake was refused for.
-pub fn from_queue(first: &FirstBytes, verify: Option<Box<Error>>) -> Box<Error> {
-    let entries = error_queue::drain();
+/// The error of a connection on which a call into OpenSSL failed with these entries. `verify` is the
+/// judgement of the peer's certificate if that is what the handshake was refused for.
+pub fn of_connection(
+    entries: Vec<OpensslEntry>,
+    first: &FirstBytes,
+    verify: Option<Box<Error>>,
+) -> Box<Error> {
     let last = entries.last();
     let number = last.map_or(0, |entry| error_queue::reason_number(entry.code));
     let mut error = match (verify, last) {

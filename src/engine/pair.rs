@@ -119,8 +119,8 @@ impl SecurePair {
 
     /// Client: a session from [`SecurePair::session`] to resume.
     pub fn set_session(&self, session: &[u8]) -> Result<()> {
-        super::connection::parse_session(session)?;
-        self.unstarted_client("session")?.settings.session = Some(session.to_owned());
+        let session = super::connection::parse_session(session)?;
+        self.unstarted_client("session")?.settings.session = Some(session);
         Ok(())
     }
 
@@ -156,9 +156,8 @@ impl SecurePair {
         if self.busy.get() {
             return self.later(Call::Feed(data.to_owned())).map(|()| data.len());
         }
-        self.open()?;
-        self.core.borrow_mut().start()?;
-        self.begin();
+        self.core.borrow_mut().begin()?;
+        self.busy.set(true);
         let mut rest = data;
         self.pump(&mut rest);
         if keep_rest && !rest.is_empty() {
@@ -245,12 +244,14 @@ impl SecurePair {
             core.needs_drain |= full;
             return Ok(if full { Written::Full } else { Written::Ok });
         }
-        self.outermost(|core| {
-            core.start()?;
-            core.write(data)
-        })?;
-        let core = self.core.borrow();
-        Ok(if core.needs_drain {
+        {
+            let mut core = self.core.borrow_mut();
+            core.begin()?;
+            core.write(data)?;
+        }
+        self.busy.set(true);
+        self.settle()?;
+        Ok(if self.core.borrow().needs_drain {
             Written::Full
         } else {
             Written::Ok
@@ -332,10 +333,7 @@ impl SecurePair {
 
     fn begin(&self) {
         self.busy.set(true);
-        let mut core = self.core.borrow_mut();
-        if core.out.capacity() == 0 {
-            core.out = scratch::take_out();
-        }
+        self.core.borrow_mut().borrow_out();
     }
 
     /// Carries out what callbacks asked for and tells all events, until nothing is left to do.
@@ -343,14 +341,19 @@ impl SecurePair {
     fn settle(&self) -> Result<()> {
         let mut failed = None;
         loop {
-            self.pump(&mut &[][..]);
-            self.push_out();
+            let wants_step = self.core.borrow().wants_step(self.push_data.get());
+            if wants_step {
+                self.pump(&mut &[][..]);
+            }
+            if self.push_encrypted.get() {
+                self.push_out();
+            }
             let call = self.calls.borrow_mut().pop_front();
             if let Some(call) = call {
                 self.carry_out(call);
                 continue;
             }
-            if !self.tell_end(&mut failed) {
+            if self.core.borrow().is_quiet() || !self.tell_end(&mut failed) {
                 break;
             }
         }
@@ -388,23 +391,21 @@ impl SecurePair {
     fn pump(&self, fresh: &mut &[u8]) {
         let mut plain = Plain::borrow();
         loop {
-            self.push_unread();
+            let push_data = self.push_data.get();
+            if push_data {
+                self.push_unread();
+            }
             let event = {
                 let mut core = self.core.borrow_mut();
-                if core.closed || core.error.is_some() {
-                    break;
-                }
-                if !self.push_data.get() && core.unread() >= core.high_water_mark.max(1) {
-                    break;
+                if !core.may_step(fresh, push_data) {
+                    core.end_if_all_was_read(fresh);
+                    return;
                 }
                 core.step(fresh, plain.bytes())
             };
             match event {
-                Event::NeedInput | Event::Suspended => {
-                    if self.core.borrow().input.is_empty() && fresh.is_empty() {
-                        break;
-                    }
-                }
+                Event::NeedInput => {}
+                Event::Suspended => return,
                 Event::Secure => {
                     self.core.borrow_mut().flush_early();
                     self.tell(|events| events.secure());
@@ -421,15 +422,11 @@ impl SecurePair {
                 Event::Failed(error) => self.core.borrow_mut().fail(error),
             }
         }
-        let mut core = self.core.borrow_mut();
-        if core.eof && core.input.is_empty() && fresh.is_empty() {
-            core.end_of_input();
-        }
     }
 
     /// Bytes that were kept before a data callback was there.
     fn push_unread(&self) {
-        if !self.push_data.get() || self.core.borrow().unread() == 0 {
+        if self.core.borrow().unread() == 0 {
             return;
         }
         let (plain, read) = {
@@ -441,9 +438,6 @@ impl SecurePair {
     }
 
     fn push_out(&self) {
-        if !self.push_encrypted.get() {
-            return;
-        }
         let (out, taken) = {
             let mut core = self.core.borrow_mut();
             if core.out.len() == core.taken {

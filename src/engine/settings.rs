@@ -1,5 +1,7 @@
 //! What one connection is told before it starts.
 
+use openssl::ssl::SslSession;
+
 use crate::error::{Error, Result};
 
 use super::identity::bare_address;
@@ -22,7 +24,7 @@ pub enum VerifyName {
 }
 
 /// Settings of one connection; fields that do not fit the role are not looked at.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Settings {
     pub role: Role,
     /// Client: the name to ask for (SNI) and, by default, to verify. May be an IP address, which is
@@ -34,8 +36,8 @@ pub struct Settings {
     pub request_cert: bool,
     /// Refuse a peer whose certificate is not accepted.
     pub reject_unauthorized: bool,
-    /// Client: a serialised session to resume.
-    pub session: Option<Vec<u8>>,
+    /// Client: a session to resume.
+    pub session: Option<SslSession>,
 }
 
 impl Settings {

@@ -214,11 +214,14 @@ pub extern "C" fn tls_secure_pair_free(pair: *mut tls_secure_pair) -> tls_status
 }
 
 /// Ends the pair without a word to the peer: only the close event follows. What was encrypted before
-/// can still be taken. Again: `TLS_OK`. Any thread, one at a time.
+/// can still be taken. Again, and NULL: `TLS_OK`. Any thread, one at a time.
 ///
 /// Node: `pair.destroy`.
 #[no_mangle]
 pub extern "C" fn tls_secure_pair_destroy(pair: *mut tls_secure_pair) -> tls_status {
+    if pair.is_null() {
+        return TLS_OK;
+    }
     change(pair, |object| object.pair.destroy())
 }
 

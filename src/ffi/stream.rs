@@ -309,6 +309,7 @@ pub extern "C" fn tls_stream_set_high_water_mark(
 /// Says what happens when the peer ends: 0 (the default), our side ends too, after what was
 /// written; 1, it stays open until `tls_stream_end`. The loop's thread. Errors:
 /// `TLS_ERR_INVALID_ARGUMENT` for anything else.
+/// A stream that others are piped into ends with them instead.
 ///
 /// Node: the option `allowHalfOpen`.
 #[no_mangle]

@@ -75,6 +75,14 @@ impl Stream {
         }
     }
 
+    /// Is another stream piped into this one?
+    pub(super) fn is_fed_by_others(self: &Rc<Self>) -> bool {
+        self.pipes
+            .borrow()
+            .as_ref()
+            .is_some_and(|pipes| pipes.from.iter().any(|source| !Rc::ptr_eq(source, self)))
+    }
+
     /// This destination has room again.
     pub(super) fn resume_sources(&self) {
         let sources = match self.pipes.borrow().as_ref() {

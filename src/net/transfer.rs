@@ -253,7 +253,8 @@ impl Stream {
         update(&self.state, |state| state.input_ended = true);
         self.tell(|events| events.end(clean));
         self.end_pipes();
-        if !self.flow.get().allow_half_open {
+        // What others pipe into it still comes: then their end is its end.
+        if !self.flow.get().allow_half_open && !self.is_fed_by_others() {
             self.end();
         }
     }

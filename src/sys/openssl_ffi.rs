@@ -16,6 +16,7 @@ extern "C" {
     pub fn ERR_peek_error() -> c_ulong;
     pub fn ERR_error_string_n(code: c_ulong, buffer: *mut c_char, length: size_t);
 
+    pub fn SSL_want(ssl: *const SSL) -> c_int;
     pub fn SSL_free_buffers(ssl: *mut SSL) -> c_int;
     pub fn SSL_CTX_set_cert_verify_callback(
         context: *mut SSL_CTX,

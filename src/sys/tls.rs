@@ -4,10 +4,11 @@
 use foreign_types::ForeignTypeRef;
 use libc::{c_int, c_void};
 use openssl::ssl::{Ssl, SslContextRef, SslRef};
+use openssl::x509::store::X509StoreRef;
 
 use super::bio::{self, Io};
 use super::{error_queue, openssl_ffi};
-use crate::error::{Result, Status};
+use crate::error::{OpensslEntry, Result, Status};
 
 /// What one call of OpenSSL came to (SSL_get_error(3)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +21,7 @@ pub enum Outcome {
     Closed,
     /// A callback asked to wait (client hello, certificate check).
     Suspended,
-    /// A fatal error; the error queue says which.
+    /// A fatal error; [`Tls::take_errors`] says which.
     Failed,
 }
 
@@ -29,6 +30,7 @@ pub struct Tls {
     ssl: Ssl,
     /// Owned by the BIO, which lives as long as `ssl`.
     io: *mut Io,
+    errors: Vec<OpensslEntry>,
 }
 
 // SAFETY: an SSL may move between threads as long as one at a time uses it, which `&mut self`
@@ -51,7 +53,11 @@ impl Tls {
         } else {
             ssl.set_connect_state();
         }
-        Ok(Tls { ssl, io })
+        Ok(Tls {
+            ssl,
+            io,
+            errors: Vec::new(),
+        })
     }
 
     pub fn ssl(&self) -> &SslRef {
@@ -94,17 +100,35 @@ impl Tls {
         result
     }
 
-    fn outcome(&self, result: c_int) -> Outcome {
-        const WANT_CLIENT_HELLO_CALLBACK: c_int = 11;
-        const WANT_RETRY_VERIFY: c_int = 12;
+    /// What a call came to that did not succeed. Waiting is told by SSL_want(3), which does not look
+    /// at the error queue: what a host program left there must not pass for an error of ours, and
+    /// looking before each call would cost 2 % of a small record.
+    fn outcome(&mut self, result: c_int) -> Outcome {
+        const READING: c_int = 3;
+        const CLIENT_HELLO_CB: c_int = 7;
+        const RETRY_VERIFY: c_int = 8;
         // SAFETY: a live SSL, right after the call that gave `result`, on the same thread.
+        match unsafe { openssl_ffi::SSL_want(self.ssl.as_ptr()) } {
+            READING => return Outcome::NeedInput,
+            CLIENT_HELLO_CB | RETRY_VERIFY => return Outcome::Suspended,
+            // An end, an error, or no memory for the output.
+            _ => {}
+        }
+        // With the queue emptied, the answer rests on the connection alone.
+        self.errors = error_queue::drain();
+        // SAFETY: as above.
         match unsafe { openssl_sys::SSL_get_error(self.ssl.as_ptr(), result) } {
-            openssl_sys::SSL_ERROR_NONE => Outcome::Done(0),
-            openssl_sys::SSL_ERROR_WANT_READ => Outcome::NeedInput,
-            openssl_sys::SSL_ERROR_ZERO_RETURN => Outcome::Closed,
-            WANT_CLIENT_HELLO_CALLBACK | WANT_RETRY_VERIFY => Outcome::Suspended,
+            openssl_sys::SSL_ERROR_ZERO_RETURN => {
+                self.errors.clear();
+                Outcome::Closed
+            }
             _ => Outcome::Failed,
         }
+    }
+
+    /// What the error queue said of the call that failed.
+    pub fn take_errors(&mut self) -> Vec<OpensslEntry> {
+        std::mem::take(&mut self.errors)
     }
 
     /// SSL_do_handshake(3).
@@ -163,12 +187,6 @@ impl Tls {
         }) >= 0
     }
 
-    /// Plaintext that is decrypted and not yet read, in bytes.
-    pub fn pending(&self) -> usize {
-        // SAFETY: a live SSL.
-        usize::try_from(unsafe { openssl_sys::SSL_pending(self.ssl.as_ptr()) }).unwrap_or(0)
-    }
-
     /// Gives the record buffers back while they are empty (SSL_free_buffers(3)): an idle connection
     /// then costs half. Nothing happens when they are in use.
     pub fn free_buffers(&mut self) {
@@ -184,6 +202,22 @@ impl Tls {
             openssl_sys::SSL_set_shutdown(
                 self.ssl.as_ptr(),
                 openssl_sys::SSL_SENT_SHUTDOWN | openssl_sys::SSL_RECEIVED_SHUTDOWN,
+            );
+        }
+    }
+
+    /// Verifies the peer against a store that others share, in place of the context's own
+    /// (SSL_set1_verify_cert_store(3)).
+    pub fn set_verify_store(&mut self, store: &X509StoreRef) {
+        const SET_VERIFY_CERT_STORE: c_int = 106;
+        const OWN_REFERENCE: libc::c_long = 1;
+        // SAFETY: both are live; OpenSSL takes a reference of its own.
+        unsafe {
+            openssl_sys::SSL_ctrl(
+                self.ssl.as_ptr(),
+                SET_VERIFY_CERT_STORE,
+                OWN_REFERENCE,
+                store.as_ptr().cast(),
             );
         }
     }

@@ -21,6 +21,8 @@ pub(super) struct Core {
     pub context: Arc<FrozenContext>,
     pub settings: Settings,
     pub connection: Option<Connection>,
+    /// The handshake is to be begun: a client sends first.
+    pub kick: bool,
     /// Ciphertext that was taken in but not yet processed, from `stepped` on.
     pub input: Vec<u8>,
     pub stepped: usize,
@@ -51,6 +53,7 @@ impl Core {
             context,
             settings,
             connection: None,
+            kick: false,
             input: Vec::new(),
             stepped: 0,
             eof: false,
@@ -69,18 +72,70 @@ impl Core {
         }
     }
 
-    pub fn start(&mut self) -> Result<()> {
-        if self.connection.is_none() {
-            self.connection = Some(Connection::new(&self.context, self.settings.clone())?);
-            self.settings.session = None;
+    /// What each call begins with that may make the connection work.
+    pub fn begin(&mut self) -> Result<()> {
+        if self.closed {
+            return Err(Error::state("the pair has ended"));
         }
+        self.start()?;
+        self.borrow_out();
         Ok(())
+    }
+
+    #[inline]
+    pub fn start(&mut self) -> Result<()> {
+        if self.connection.is_some() {
+            return Ok(());
+        }
+        self.start_now()
+    }
+
+    #[cold]
+    fn start_now(&mut self) -> Result<()> {
+        self.connection = Some(Connection::new(&self.context, self.settings.clone())?);
+        self.settings.session = None;
+        self.kick = true;
+        Ok(())
+    }
+
+    /// Takes this thread's output vector, for the length of a call.
+    pub fn borrow_out(&mut self) {
+        if self.out.capacity() == 0 {
+            self.out = scratch::take_out();
+        }
+    }
+
+    /// Nothing is to be told: no drain, end, error or close.
+    pub fn is_quiet(&self) -> bool {
+        !self.needs_drain
+            && !self.closed
+            && self.input_end == InputEnd::Open
+            && self.error.is_none()
+    }
+
+    /// Would [`Core::step`] get anywhere without fresh input?
+    pub fn wants_step(&self, push_data: bool) -> bool {
+        self.kick || self.eof || !self.input.is_empty() || (push_data && self.unread() > 0)
+    }
+
+    pub fn may_step(&self, fresh: &[u8], push_data: bool) -> bool {
+        let has_input = self.kick || !fresh.is_empty() || !self.input.is_empty();
+        let has_room = push_data || self.unread() < self.high_water_mark.max(1);
+        has_input && has_room && !self.closed && self.error.is_none()
+    }
+
+    /// The transport has ended, and all that it brought was processed.
+    pub fn end_if_all_was_read(&mut self, fresh: &[u8]) {
+        if self.eof && self.input.is_empty() && fresh.is_empty() {
+            self.end_of_input();
+        }
     }
 
     pub fn step(&mut self, fresh: &mut &[u8], plain: &mut [u8]) -> Event {
         let Some(connection) = &mut self.connection else {
             return Event::NeedInput;
         };
+        self.kick = false;
         if self.input.is_empty() {
             return connection.step(fresh, &mut self.out, plain);
         }
