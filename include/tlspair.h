@@ -755,7 +755,7 @@ TLS_API tls_status tls_secure_pair_free(tls_secure_pair *pair);
 
 /**
  * Ends the pair without a word to the peer: only the close event follows. What was encrypted before
- * can still be taken. Again: `TLS_OK`. Any thread, one at a time.
+ * can still be taken. Again, and NULL: `TLS_OK`. Any thread, one at a time.
  *
  * Node: `pair.destroy`.
  */
@@ -1529,6 +1529,7 @@ TLS_API tls_status tls_stream_set_high_water_mark(tls_stream *stream, size_t byt
  * Says what happens when the peer ends: 0 (the default), our side ends too, after what was
  * written; 1, it stays open until `tls_stream_end`. The loop's thread. Errors:
  * `TLS_ERR_INVALID_ARGUMENT` for anything else.
+ * A stream that others are piped into ends with them instead.
  *
  * Node: the option `allowHalfOpen`.
  */

@@ -19,6 +19,10 @@ fn trusting(authority: &Authority) -> Arc<Context> {
     context
 }
 
+fn failure(who: &str, tls: &mut Tls) -> Box<Error> {
+    error_queue::from_entries(Status::Tls, who, tls.take_errors())
+}
+
 /// Both ends after a handshake in memory, the client's first.
 fn handshake(
     server: &Context,
@@ -27,8 +31,12 @@ fn handshake(
 ) -> Result<(Tls, Tls)> {
     let mut server = Tls::new(server.freeze()?.ssl_context(), true)?;
     server.ssl_mut().set_verify(SslVerifyMode::NONE);
-    let mut client = Tls::new(client.freeze()?.ssl_context(), false)?;
+    let frozen = client.freeze()?;
+    let mut client = Tls::new(frozen.ssl_context(), false)?;
     client.ssl_mut().set_verify(SslVerifyMode::PEER);
+    if let Some(roots) = frozen.shared_roots()? {
+        client.set_verify_store(roots);
+    }
     verify::attach(client.ssl_mut(), PeerCheck::new(true, None))?;
     if let Some(session) = session {
         client.set_session(session)?;
@@ -36,15 +44,14 @@ fn handshake(
     let (mut to_server, mut to_client) = (Vec::new(), Vec::new());
     for _ in 0..8 {
         let input = std::mem::take(&mut to_client);
-        error_queue::begin();
         let at_client = client.handshake(&mut input.as_slice(), &mut to_server);
         if at_client == Outcome::Failed {
-            return Err(error_queue::take_error(Status::Tls, "client"));
+            return Err(failure("client", &mut client));
         }
         let input = std::mem::take(&mut to_server);
         let at_server = server.handshake(&mut input.as_slice(), &mut to_client);
         if at_server == Outcome::Failed {
-            return Err(error_queue::take_error(Status::Tls, "server"));
+            return Err(failure("server", &mut server));
         }
         if at_client == Outcome::Done(0) && at_server == Outcome::Done(0) {
             return Ok((client, server));

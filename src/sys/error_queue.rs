@@ -124,7 +124,8 @@ pub fn from_stack(status: Status, what: &str, stack: &ErrorStack) -> Box<Error> 
     from_entries(status, what, entries.collect())
 }
 
-fn from_entries(status: Status, what: &str, entries: Vec<OpensslEntry>) -> Box<Error> {
+/// The same from entries that were taken already.
+pub fn from_entries(status: Status, what: &str, entries: Vec<OpensslEntry>) -> Box<Error> {
     let last = entries.last().map(|entry| entry.code);
     let message = match last.and_then(reason) {
         Some(reason) => format!("{what}: {reason}"),
