@@ -58,3 +58,15 @@ fn caught<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
         ))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ffi::{tls_error_status, tls_last_error, TLS_ERR_INTERNAL};
+
+    #[test]
+    fn c025_a_panic_of_ours_becomes_an_error() {
+        assert_eq!(status(|| panic!("a defect")), TLS_ERR_INTERNAL);
+        assert_eq!(tls_error_status(tls_last_error()), TLS_ERR_INTERNAL);
+    }
+}

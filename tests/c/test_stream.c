@@ -53,6 +53,7 @@ static void s61_destroy_gives_close_only(void) {
     rig_close(&rig);
 }
 
+/* Also S25, S37, S62, S67, S68. */
 static void s50_what_is_known_on_both_sides(void) {
     static const char *const versions[] = {"TLSv1.2", "TLSv1.3"};
     for (int v = 0; v < 2; v++) {
@@ -252,7 +253,7 @@ static void s30_connect_without_options(void) {
 
 /* ---- idle time ---- */
 
-static void s75_timeout_event_destroys_nothing(void) {
+static void s75_c070_timeout_event_destroys_nothing(void) {
     start();
     rig_listen(&rig);
     rig_connect_secure(&rig, &client);
@@ -336,7 +337,7 @@ int main(int argc, char **argv) {
     RUN(s54_addresses);
     RUN(s37_connect_callback_and_default_host);
     RUN(s30_connect_without_options);
-    RUN(s75_timeout_event_destroys_nothing);
+    RUN(s75_c070_timeout_event_destroys_nothing);
     RUN(s75_socket_options);
     RUN(s20_client_certificates);
     return check_end();
