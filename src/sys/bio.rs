@@ -13,6 +13,8 @@ use super::openssl_ffi;
 pub(super) struct Io {
     pub input: *const u8,
     pub input_length: usize,
+    /// OpenSSL asked for more than there was.
+    pub starved: bool,
     pub out: *mut Vec<u8>,
 }
 
@@ -21,6 +23,7 @@ impl Io {
         Io {
             input: std::ptr::null(),
             input_length: 0,
+            starved: false,
             out: std::ptr::null_mut(),
         }
     }
@@ -89,6 +92,7 @@ unsafe extern "C" fn read(
         let count = length.min(io.input_length);
         *taken = count;
         if count == 0 {
+            io.starved = true;
             openssl_sys::BIO_set_retry_read(bio);
             return 0;
         }

@@ -87,12 +87,25 @@ pub fn reason_number(code: u64) -> i32 {
     (code & 0x7f_ffff) as i32
 }
 
+/// Is this the entry that a fatal alert of the peer leaves?
+pub fn is_received_alert(code: u64) -> bool {
+    /// SSL_AD_REASON_OFFSET: the alert's number is added to it.
+    const ALERT_OFFSET: i32 = 1000;
+    library(code) == LIBRARY_SSL && reason_number(code) >= ALERT_OFFSET
+}
+
+/// ERR_LIB_SSL.
+const LIBRARY_SSL: u64 = 20;
+
+fn library(code: u64) -> u64 {
+    (code >> 23) & 0xff
+}
+
 /// Node's name for an OpenSSL error: `ERR_SSL_` and the reason in capitals, for the libraries other
 /// than libssl `ERR_OSSL_`.
 pub fn node_name(code: u64) -> Option<String> {
-    const LIBRARY_SSL: u64 = 20;
     let reason = reason(code)?;
-    let prefix = if (code >> 23) & 0xff == LIBRARY_SSL {
+    let prefix = if library(code) == LIBRARY_SSL {
         "ERR_SSL_"
     } else {
         "ERR_OSSL_"

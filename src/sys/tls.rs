@@ -30,6 +30,8 @@ pub struct Tls {
     ssl: Ssl,
     /// Owned by the BIO, which lives as long as `ssl`.
     io: *mut Io,
+    /// The last call ran out of input.
+    starved: bool,
     errors: Vec<OpensslEntry>,
 }
 
@@ -56,6 +58,7 @@ impl Tls {
         Ok(Tls {
             ssl,
             io,
+            starved: false,
             errors: Vec::new(),
         })
     }
@@ -88,42 +91,51 @@ impl Tls {
             *self.io = Io {
                 input: input.as_ptr(),
                 input_length: input.len(),
+                starved: false,
                 out,
             };
         }
         let guard = Detach(self.io);
         let result = enter(self.ssl.as_ptr());
         // SAFETY: as above; read before the guard detaches.
-        let left = unsafe { (*self.io).input_length };
+        let left = unsafe {
+            self.starved = (*self.io).starved;
+            (*self.io).input_length
+        };
         drop(guard);
         *input = &input[input.len() - left..];
         result
     }
 
-    /// What a call came to that did not succeed. Waiting is told by SSL_want(3), which does not look
-    /// at the error queue: what a host program left there must not pass for an error of ours, and
-    /// looking before each call would cost 2 % of a small record.
+    /// What a call came to that did not succeed. Our BIO knows whether it ran out of input: OpenSSL's
+    /// own answer looks at the error queue first, so that what a host program left there would pass
+    /// for an error of ours, and looking before each call would cost 2 % of a small record.
     fn outcome(&mut self, result: c_int) -> Outcome {
-        const READING: c_int = 3;
         const CLIENT_HELLO_CB: c_int = 7;
         const RETRY_VERIFY: c_int = 8;
+        if self.starved {
+            return Outcome::NeedInput;
+        }
         // SAFETY: a live SSL, right after the call that gave `result`, on the same thread.
-        match unsafe { openssl_ffi::SSL_want(self.ssl.as_ptr()) } {
-            READING => return Outcome::NeedInput,
-            CLIENT_HELLO_CB | RETRY_VERIFY => return Outcome::Suspended,
-            // An end, an error, or no memory for the output.
-            _ => {}
+        let want = unsafe { openssl_ffi::SSL_want(self.ssl.as_ptr()) };
+        if want == CLIENT_HELLO_CB || want == RETRY_VERIFY {
+            return Outcome::Suspended;
         }
         // With the queue emptied, the answer rests on the connection alone.
         self.errors = error_queue::drain();
         // SAFETY: as above.
-        match unsafe { openssl_sys::SSL_get_error(self.ssl.as_ptr(), result) } {
-            openssl_sys::SSL_ERROR_ZERO_RETURN => {
-                self.errors.clear();
-                Outcome::Closed
-            }
-            _ => Outcome::Failed,
+        let ended = unsafe { openssl_sys::SSL_get_error(self.ssl.as_ptr(), result) }
+            == openssl_sys::SSL_ERROR_ZERO_RETURN;
+        // A fatal alert ends the connection too, and leaves an error.
+        let by_alert = self
+            .errors
+            .last()
+            .is_some_and(|entry| error_queue::is_received_alert(entry.code));
+        if ended && !by_alert {
+            self.errors.clear();
+            return Outcome::Closed;
         }
+        Outcome::Failed
     }
 
     /// What the error queue said of the call that failed.
