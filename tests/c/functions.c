@@ -50,7 +50,7 @@ static size_t *fresh_length(void) {
     X(CERTIFICATE, POINTER, ANY_THREAD, tls_certificate_der, (h, fresh_length())) \
     X(CONTEXT, POINTER, ANY_THREAD, tls_secure_pair_new, (h, 0, 0, 1)) \
     X(PAIR, STATUS, FREE, tls_secure_pair_free, (h)) \
-    X(PAIR, STATUS, ANY_THREAD, tls_secure_pair_destroy, (h)) \
+    X(PAIR, STATUS, FREE, tls_secure_pair_destroy, (h)) \
     X(PAIR, STATUS, ANY_THREAD, tls_secure_pair_set_servername, (h, "localhost")) \
     X(PAIR, STATUS, ANY_THREAD, tls_secure_pair_set_verify_name, (h, NULL)) \
     X(PAIR, STATUS, ANY_THREAD, tls_secure_pair_set_high_water_mark, (h, 1)) \

@@ -145,11 +145,13 @@ static bool find_openssl(void) {
     return openssl.new_entry && openssl.set_error && openssl.peek && openssl.clear;
 }
 
+/* What an application may have left there: its own, a PEM reader's "no start line", and a fatal alert
+ * on a connection of its own. */
 static void dirty_the_queue(void) {
+    static const int left[][2] = {{128, 42}, {9, 108}, {20, 1040}};
     for (int i = 0; i < 3; i++) {
         openssl.new_entry();
-        /* ERR_LIB_USER, any reason; then one that libssl itself looks for: no start line. */
-        openssl.set_error(i == 2 ? 9 : 128, i == 2 ? 108 : 42, "put there by the application");
+        openssl.set_error(left[i][0], left[i][1], "put there by the application");
     }
 }
 
