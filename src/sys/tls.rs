@@ -126,11 +126,15 @@ impl Tls {
         // SAFETY: as above.
         let ended = unsafe { openssl_sys::SSL_get_error(self.ssl.as_ptr(), result) }
             == openssl_sys::SSL_ERROR_ZERO_RETURN;
-        // A fatal alert ends the connection too, and leaves an error.
-        let by_alert = self
-            .errors
-            .last()
-            .is_some_and(|entry| error_queue::is_received_alert(entry.code));
+        // A fatal alert ends the connection too: it leaves an error, and OpenSSL is "in init" again,
+        // which an alert that the host program left in the queue does not bring about.
+        // SAFETY: a live SSL.
+        let in_init = unsafe { openssl_sys::SSL_is_init_finished(self.ssl.as_ptr()) } == 0;
+        let by_alert = in_init
+            && self
+                .errors
+                .last()
+                .is_some_and(|entry| error_queue::is_received_alert(entry.code));
         if ended && !by_alert {
             self.errors.clear();
             return Outcome::Closed;
