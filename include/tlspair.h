@@ -1221,21 +1221,22 @@ TLS_API tls_status tls_server_destroy(tls_server *server);
 
 /**
  * The address that the server is bound to, `"127.0.0.1"`; it lives as long as the server. NULL
- * before it listens, or on failure. The loop's thread.
+ * while it does not listen, and on failure. The loop's thread.
  *
  * Node: `server.address().address`.
  */
 TLS_API const char *tls_server_address(const tls_server *server);
 
 /**
- * The port that the server is bound to; -1 before it listens, or on failure. The loop's thread.
+ * The port that the server is bound to; -1 while it does not listen, and on failure. The loop's thread.
  *
  * Node: `server.address().port`.
  */
-TLS_API int32_t tls_server_port(const tls_server *server);
+TLS_API
+int32_t tls_server_port(const tls_server *server);
 
 /**
- * `"IPv4"` or `"IPv6"`, static; NULL before it listens, or on failure. The loop's thread.
+ * `"IPv4"` or `"IPv6"`, static; NULL while it does not listen, and on failure. The loop's thread.
  *
  * Node: `server.address().family`.
  */

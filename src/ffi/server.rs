@@ -201,7 +201,7 @@ pub extern "C" fn tls_server_destroy(server: *mut tls_server) -> tls_status {
 }
 
 /// The address that the server is bound to, `"127.0.0.1"`; it lives as long as the server. NULL
-/// before it listens, or on failure. The loop's thread.
+/// while it does not listen, and on failure. The loop's thread.
 ///
 /// Node: `server.address().address`.
 #[no_mangle]
@@ -216,7 +216,7 @@ pub extern "C" fn tls_server_address(server: *const tls_server) -> *const c_char
     })
 }
 
-/// The port that the server is bound to; -1 before it listens, or on failure. The loop's thread.
+/// The port that the server is bound to; -1 while it does not listen, and on failure. The loop's thread.
 ///
 /// Node: `server.address().port`.
 #[no_mangle]
@@ -224,7 +224,7 @@ pub extern "C" fn tls_server_port(server: *const tls_server) -> i32 {
     guard::value(-1, || Ok(i32::from(bound(&*object(server)?)?.port())))
 }
 
-/// `"IPv4"` or `"IPv6"`, static; NULL before it listens, or on failure. The loop's thread.
+/// `"IPv4"` or `"IPv6"`, static; NULL while it does not listen, and on failure. The loop's thread.
 ///
 /// Node: `server.address().family`.
 #[no_mangle]
