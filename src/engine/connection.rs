@@ -152,10 +152,6 @@ impl Connection {
         self.is_secure() && !self.close_sent
     }
 
-    pub fn peer_closed(&self) -> bool {
-        self.state == State::PeerClosed
-    }
-
     pub fn close_sent(&self) -> bool {
         self.close_sent
     }

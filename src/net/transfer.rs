@@ -66,11 +66,12 @@ impl Stream {
 
     /// Sends what callbacks wrote, tells drain, closes when all is done.
     fn finish_serving(self: &Rc<Self>) {
+        let mut more = true;
         for _ in 0..DRAINS {
             self.flush();
             let state = self.state.get();
-            let drained = state.needs_drain && !state.closed && self.io.borrow().is_flushed();
-            if !drained {
+            more = state.needs_drain && !state.closed && self.io.borrow().is_flushed();
+            if !more {
                 break;
             }
             update(&self.state, |state| {
@@ -83,7 +84,9 @@ impl Stream {
             }
         }
         update(&self.state, |state| state.serving = false);
-        if !self.io.borrow().queue.is_empty() && self.io.borrow().unsent.is_empty() {
+        // What the last drain event wrote. Anything else in the queue waits for the peer, and asking
+        // again in every turn would not bring it on.
+        if more {
             self.flush_later();
         }
         if self.state.get().ready_again {

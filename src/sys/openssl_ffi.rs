@@ -1,7 +1,7 @@
 //! Declarations that openssl-sys lacks. All of them are exported by OpenSSL 3.0 to 4.x.
 
-use libc::{c_char, c_int, c_long, c_ulong, c_void, size_t};
-use openssl_sys::{BIO, BIO_METHOD, SSL, SSL_CTX, X509, X509_STORE, X509_STORE_CTX};
+use libc::{c_char, c_int, c_ulong, c_void, size_t};
+use openssl_sys::{BIO, BIO_METHOD, SSL, SSL_CTX, X509, X509_STORE_CTX};
 
 pub type VerifyCallback = unsafe extern "C" fn(c_int, *mut X509_STORE_CTX) -> c_int;
 pub type CertVerifyCallback = unsafe extern "C" fn(*mut X509_STORE_CTX, *mut c_void) -> c_int;
@@ -23,8 +23,6 @@ extern "C" {
         callback: Option<CertVerifyCallback>,
         argument: *mut c_void,
     );
-    pub fn SSL_set_verify_result(ssl: *mut SSL, result: c_long);
     pub fn X509_STORE_CTX_set_verify_cb(context: *mut X509_STORE_CTX, callback: VerifyCallback);
     pub fn X509_STORE_CTX_get0_cert(context: *const X509_STORE_CTX) -> *mut X509;
-    pub fn X509_STORE_up_ref(store: *mut X509_STORE) -> c_int;
 }

@@ -2,7 +2,9 @@
  * to the socket, half-open streams (S61; cases 6, 68, 69, 71, 72, 103). */
 #include "support.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -340,6 +342,33 @@ static void c103_writes_keep_their_order(void) {
     rig_close(&rig);
 }
 
+/* A server that takes the connection and says nothing: what was written waits, and waiting is free. */
+static void c103_early_writes_wait_without_spinning(void) {
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t length = sizeof address;
+    int silent = socket(AF_INET, SOCK_STREAM, 0);
+    REQUIRE(silent >= 0 && bind(silent, (struct sockaddr *)&address, sizeof address) == 0);
+    REQUIRE(listen(silent, 1) == 0 && getsockname(silent, (struct sockaddr *)&address, &length) == 0);
+    memset(&client, 0, sizeof client);
+    rig_open(&rig);
+    int32_t port = rig.port;
+    rig.port = ntohs(address.sin_port);
+    rig_connect(&rig, &client);
+    rig.port = port;
+    CHECK_OK(tls_stream_write(client.stream, "early", 5));
+    run_for(rig.loop, 100);
+    CHECK_OK(tls_stream_write(client.stream, "again", 5));
+    int64_t cpu = cpu_ms();
+    run_for(rig.loop, 400);
+    CHECK(cpu_ms() - cpu < 100 * patience());
+    CHECK_EQUAL(client.secures, 0);
+    CHECK_EQUAL(tls_stream_writable_length(client.stream), 10);
+    CHECK_OK(tls_stream_destroy(client.stream));
+    RUN_UNTIL(rig.loop, client.closes == 1, 1000);
+    close(silent);
+    rig_close(&rig);
+}
+
 int main(int argc, char **argv) {
     check_begin(argc, argv);
     RUN(c006_one_large_write_arrives_intact);
@@ -353,5 +382,6 @@ int main(int argc, char **argv) {
     RUN(c069_queued_writes_are_flushed_at_the_peers_end);
     RUN(c069_shutdown_without_close_notify);
     RUN(c103_writes_keep_their_order);
+    RUN(c103_early_writes_wait_without_spinning);
     return check_end();
 }
