@@ -90,6 +90,26 @@ typedef struct tls_stream tls_stream;
 
 
 /**
+ * For `tls_context_set_client_auth`: the server's own settings count.
+ */
+#define TLS_CLIENT_AUTH_INHERIT 0
+
+/**
+ * Clients are not asked for a certificate, whatever the server's settings say.
+ */
+#define TLS_CLIENT_AUTH_NONE 1
+
+/**
+ * Clients are asked for a certificate, and the connection goes on whatever they answer.
+ */
+#define TLS_CLIENT_AUTH_REQUEST 2
+
+/**
+ * Clients without a certificate that is accepted are refused.
+ */
+#define TLS_CLIENT_AUTH_REQUIRE 3
+
+/**
  * What a call came to: 0 done, above 0 done with information, below 0 an error, whose details
  * `tls_last_error` has.
  */
@@ -675,6 +695,22 @@ tls_status tls_context_set_user_data(tls_context *context,
  * thread.
  */
 TLS_API void *tls_context_user_data(const tls_context *context);
+
+/**
+ * Says whether a server that uses this context asks for client certificates: a context that SNI
+ * picks can so have a policy of its own, which beats the server's `tls_server_set_request_cert` and
+ * `tls_server_set_reject_unauthorized`. Any thread, until the context's first use.
+ *
+ * - `policy`: `TLS_CLIENT_AUTH_INHERIT` (the default: the server's settings count), `_NONE`,
+ *   `_REQUEST` or `_REQUIRE`.
+ *
+ * Clients and client pairs do not look at it.
+ *
+ * Errors: `TLS_ERR_INVALID_ARGUMENT`, `TLS_ERR_FROZEN`.
+ *
+ * Node: has it for whole servers only, `requestCert` and `rejectUnauthorized`.
+ */
+TLS_API tls_status tls_context_set_client_auth(tls_context *context, int32_t policy);
 
 /**
  * Frees a certificate from `tls_stream_peer_certificate` or `tls_secure_pair_peer_certificate`,

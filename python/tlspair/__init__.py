@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from ._certificate import Certificate
 from ._connect import ConnectOptions, connect
-from ._context import Context
+from ._context import ClientAuth, Context
 from ._errors import OpenSSLEntry, TLSError
 from ._loop import Loop
 from ._pair import SecurePair
@@ -31,6 +31,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Certificate",
+    "ClientAuth",
     "ConnectOptions",
     "Context",
     "Loop",

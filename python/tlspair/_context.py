@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import enum
 from typing import Optional, Union
 
 from . import _arguments as arguments
 from ._arguments import Data, Path
 from ._errors import check, check_handle
-from .lowlevel import lib
+from .lowlevel import constant, lib
+
+
+class ClientAuth(enum.IntEnum):
+    """Whether clients are asked for a certificate."""
+
+    #: The server's own settings count.
+    INHERIT = constant.TLS_CLIENT_AUTH_INHERIT
+    NONE = constant.TLS_CLIENT_AUTH_NONE
+    #: The connection goes on whatever they answer.
+    REQUEST = constant.TLS_CLIENT_AUTH_REQUEST
+    #: Only those whose certificate is accepted get through.
+    REQUIRE = constant.TLS_CLIENT_AUTH_REQUIRE
 
 
 class Context:
@@ -91,6 +104,10 @@ class Context:
     def set_max_version(self, version: str) -> None:
         """The newest version that is spoken."""
         check(lib.tls_context_set_max_version(self._handle, arguments.text(version, "version")))
+
+    def set_client_auth(self, policy: ClientAuth) -> None:
+        """What a server asks of its clients when SNI picks this context."""
+        check(lib.tls_context_set_client_auth(self._handle, ClientAuth(policy)))
 
 
 def context_handle(context: Optional[Context], what: str) -> Optional[int]:

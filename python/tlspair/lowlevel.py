@@ -47,6 +47,10 @@ CONSTANTS: Dict[str, int] = {
     "TLS_ERR_TIMEOUT": -302,
     "TLS_ERR_SESSION": -303,
     "TLS_ERR_INTERNAL": -900,
+    "TLS_CLIENT_AUTH_INHERIT": 0,
+    "TLS_CLIENT_AUTH_NONE": 1,
+    "TLS_CLIENT_AUTH_REQUEST": 2,
+    "TLS_CLIENT_AUTH_REQUIRE": 3,
 }
 
 # What each type of the header is to ctypes. Data pointers are `c_void_p`: `string_at` copies from
@@ -137,6 +141,7 @@ FUNCTIONS: Dict[str, Tuple[str, str]] = {
     "tls_context_set_secure_protocol": ("tls_status", "tls_context *, char *"),
     "tls_context_set_min_version": ("tls_status", "tls_context *, char *"),
     "tls_context_set_max_version": ("tls_status", "tls_context *, char *"),
+    "tls_context_set_client_auth": ("tls_status", "tls_context *, int32_t"),
     "tls_context_set_user_data": ("tls_status", "tls_context *, void *, tls_destroy_callback"),
     "tls_context_user_data": ("void *", "tls_context *"),
     # certificate

@@ -4,6 +4,7 @@
 mod certificate;
 mod cipher_names;
 mod ciphers;
+mod client_auth;
 mod file;
 #[cfg(test)]
 mod fixtures;
@@ -19,6 +20,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use openssl::sha::Sha256;
 use openssl::ssl::{
     SslContext, SslContextBuilder, SslContextRef, SslMethod, SslMode, SslOptions, SslSessionRef,
+    SslVersion,
 };
 
 use openssl::x509::store::X509Store;
@@ -27,6 +29,7 @@ use crate::error::{Error, Result, Status};
 use crate::sys::{context, error_queue, verify};
 
 pub use certificate::Certificate;
+pub use client_auth::ClientAuth;
 pub use file::read_file;
 
 use ciphers::Ciphers;
@@ -41,6 +44,7 @@ struct Settings {
     ciphers: Ciphers,
     versions: Versions,
     honor_cipher_order: bool,
+    client_auth: ClientAuth,
 }
 
 enum State {
@@ -123,6 +127,14 @@ impl Context {
         })
     }
 
+    /// What a server asks of its clients on connections that use this context.
+    pub fn set_client_auth(&self, policy: ClientAuth) -> Result<()> {
+        self.change(|settings| {
+            settings.client_auth = policy;
+            Ok(())
+        })
+    }
+
     /// The versions by Node's method names.
     pub fn set_secure_protocol(&self, method: &str) -> Result<()> {
         self.change(|settings| {
@@ -191,6 +203,9 @@ pub struct FrozenContext {
     has_identity: bool,
     trusts_well_known_roots: bool,
     session_id_context: [u8; 32],
+    options: SslOptions,
+    versions: (SslVersion, SslVersion),
+    client_auth: ClientAuth,
 }
 
 impl FrozenContext {
@@ -201,6 +216,28 @@ impl FrozenContext {
     /// Is there a certificate with its key?
     pub fn has_identity(&self) -> bool {
         self.has_identity
+    }
+
+    /// OpenSSL's option bits. A connection that is switched to this context keeps those of the
+    /// context that it began with, unless somebody copies these; the same holds for the versions and
+    /// the groups.
+    pub fn options(&self) -> SslOptions {
+        self.options
+    }
+
+    /// The lowest and the highest version.
+    pub fn versions(&self) -> (SslVersion, SslVersion) {
+        self.versions
+    }
+
+    /// The groups for key exchange, as OpenSSL takes them; `None`: OpenSSL's own.
+    pub fn groups(&self) -> Option<&str> {
+        None
+    }
+
+    /// What a server asks of its clients here.
+    pub fn client_auth(&self) -> ClientAuth {
+        self.client_auth
     }
 
     /// What a connection that verifies its peer must trust beside what is in the `SSL_CTX`: the
@@ -245,7 +282,7 @@ fn build(settings: &Settings) -> Result<FrozenContext> {
         builder.set_options(SslOptions::CIPHER_SERVER_PREFERENCE | SslOptions::PRIORITIZE_CHACHA);
     }
     settings.ciphers.apply(&mut builder)?;
-    settings.versions.apply(&mut builder, &settings.ciphers)?;
+    let versions = settings.versions.apply(&mut builder, &settings.ciphers)?;
     settings.identities.apply(&mut builder)?;
     settings.trust.apply(&mut builder)?;
     if settings.trust.is_explicit() {
@@ -259,6 +296,9 @@ fn build(settings: &Settings) -> Result<FrozenContext> {
     // With a callback in place OpenSSL remembers the client's server name also over a resumption.
     builder.set_servername_callback(|_ssl, _alert| Ok(()));
     Ok(FrozenContext {
+        options: builder.options(),
+        versions,
+        client_auth: settings.client_auth,
         ssl_context: builder.build(),
         has_identity: settings.identities.is_complete(),
         trusts_well_known_roots: !settings.trust.is_explicit(),

@@ -89,9 +89,15 @@ impl Versions {
         Ok(Versions { min, max })
     }
 
+    /// Answers the lowest and the highest version that are left.
+    ///
     /// # Errors
     /// `Protocol`: none of the versions can work with these ciphers.
-    pub fn apply(self, builder: &mut SslContextBuilder, ciphers: &Ciphers) -> Result<()> {
+    pub fn apply(
+        self,
+        builder: &mut SslContextBuilder,
+        ciphers: &Ciphers,
+    ) -> Result<(SslVersion, SslVersion)> {
         if self.max < TLS_1_2 && ciphers.security_level() > 0 {
             return Err(refused(
                 "ERR_TLS_PROTOCOL_VERSION_CONFLICT",
@@ -115,12 +121,10 @@ impl Versions {
         let failed = |stack| {
             error_queue::from_stack(Status::Protocol, "this OpenSSL lacks the version", &stack)
         };
-        builder
-            .set_min_proto_version(Some(openssl_version(min)))
-            .map_err(failed)?;
-        builder
-            .set_max_proto_version(Some(openssl_version(self.max)))
-            .map_err(failed)
+        let (min, max) = (openssl_version(min), openssl_version(self.max));
+        builder.set_min_proto_version(Some(min)).map_err(failed)?;
+        builder.set_max_proto_version(Some(max)).map_err(failed)?;
+        Ok((min, max))
     }
 }
 
@@ -208,11 +212,13 @@ mod tests {
         let apply = |versions: Versions, list: &str| {
             let mut builder = SslContextBuilder::new(SslMethod::tls()).unwrap();
             let ciphers = Ciphers::parse(list).unwrap();
-            versions.apply(&mut builder, &ciphers)?;
-            Ok::<_, Box<Error>>((builder.min_proto_version(), builder.max_proto_version()))
+            let (min, max) = versions.apply(&mut builder, &ciphers)?;
+            assert_eq!(builder.min_proto_version(), Some(min));
+            assert_eq!(builder.max_proto_version(), Some(max));
+            Ok::<_, Box<Error>>((min, max))
         };
-        let (tls1, tls11) = (Some(SslVersion::TLS1), Some(SslVersion::TLS1_1));
-        let (tls12, tls13) = (Some(SslVersion::TLS1_2), Some(SslVersion::TLS1_3));
+        let (tls1, tls11) = (SslVersion::TLS1, SslVersion::TLS1_1);
+        let (tls12, tls13) = (SslVersion::TLS1_2, SslVersion::TLS1_3);
         let old = Versions { min: 0, max: 1 };
         assert!(apply(old, "DEFAULT")
             .unwrap_err()

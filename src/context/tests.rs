@@ -192,6 +192,26 @@ fn s18_the_servers_order_of_ciphers_wins_when_asked_for() {
 }
 
 #[test]
+fn s19_s82_a_frozen_context_tells_what_a_switch_to_it_must_copy() {
+    let authority = Authority::new();
+    let plain = trusting(&authority).freeze().unwrap();
+    assert_eq!(plain.client_auth(), ClientAuth::Inherit);
+    assert_eq!(plain.versions(), (SslVersion::TLS1_2, SslVersion::TLS1_3));
+    assert!(plain.options().contains(SslOptions::NO_COMPRESSION));
+    let context = served(&authority);
+    context.set_client_auth(ClientAuth::Require).unwrap();
+    context.set_max_version("TLSv1.2").unwrap();
+    context.set_honor_cipher_order(true).unwrap();
+    let frozen = context.freeze().unwrap();
+    assert_eq!(frozen.client_auth(), ClientAuth::Require);
+    assert_eq!(frozen.versions(), (SslVersion::TLS1_2, SslVersion::TLS1_2));
+    let order = SslOptions::CIPHER_SERVER_PREFERENCE;
+    assert!(frozen.options().contains(order) && !plain.options().contains(order));
+    let late = context.set_client_auth(ClientAuth::None).unwrap_err();
+    assert_eq!(late.status, Status::Frozen);
+}
+
+#[test]
 fn s24_old_versions_work_at_level_0() {
     let authority = Authority::new();
     for (method, version) in [("TLSv1_method", "TLSv1"), ("TLSv1_1_method", "TLSv1.1")] {

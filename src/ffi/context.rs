@@ -1,5 +1,7 @@
 //! `tls_context`: who we are and whom we trust.
 
+mod policy;
+
 use std::ffi::{c_char, c_void};
 use std::sync::{Arc, Mutex};
 
@@ -10,6 +12,8 @@ use super::user_data::UserData;
 use super::{guard, input};
 use crate::context::{read_file, Context};
 use crate::error::{Error, Result};
+
+pub use policy::*;
 
 /// Certificates, keys, CAs and TLS settings, shared by any number of servers, clients and pairs.
 /// Any thread. The setters work until its first use (`tls_server_new`, `tls_connect`,

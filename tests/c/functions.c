@@ -40,6 +40,7 @@ static size_t *fresh_length(void) {
     X(CONTEXT, STATUS, ANY_THREAD, tls_context_set_secure_protocol, (h, "TLS_method")) \
     X(CONTEXT, STATUS, ANY_THREAD, tls_context_set_min_version, (h, "TLSv1.2")) \
     X(CONTEXT, STATUS, ANY_THREAD, tls_context_set_max_version, (h, "TLSv1.3")) \
+    X(CONTEXT, STATUS, ANY_THREAD, tls_context_set_client_auth, (h, TLS_CLIENT_AUTH_NONE)) \
     X(CONTEXT, STATUS, ANY_THREAD, tls_context_set_user_data, (h, NULL, NULL)) \
     X(CONTEXT, POINTER, ANY_THREAD, tls_context_user_data, (h)) \
     X(CERTIFICATE, STATUS, FREE, tls_certificate_free, (h)) \

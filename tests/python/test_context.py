@@ -89,6 +89,13 @@ def test_c021_versions(context):
     refused(constant.TLS_ERR_PROTOCOL, context.set_min_version, "TLSv1.3")
 
 
+def test_s19_c022_client_auth(context):
+    for policy in tlspair.ClientAuth:
+        context.set_client_auth(policy)
+    with pytest.raises(ValueError, match="4"):
+        context.set_client_auth(4)
+
+
 def test_file_that_is_not_there(context, tmp_path):
     error = refused(constant.TLS_ERR_FILE, context.set_cert_file, tmp_path / "none.pem")
     assert isinstance(error, FileNotFoundError)

@@ -12,6 +12,7 @@ const SOURCES: &[&str] = &[
     "library",
     "error",
     "context",
+    "context/policy",
     "certificate",
     "secure_pair",
     "secure_pair/events",
