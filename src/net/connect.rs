@@ -4,18 +4,21 @@
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use mio::net::TcpStream;
+use mio::unix::SourceFd;
 use mio::{Interest, Token};
-use socket2::{SockRef, TcpKeepalive};
+use socket2::Socket;
 
 use super::event_loop::{Entry, Loop};
 use super::resolver;
 use super::stream::{Io, Stream};
 use super::timers::{Timer, TimerId};
+use super::transport::Transport;
 use crate::context::FrozenContext;
 use crate::engine::{bare_address, check_host, Connection, Settings, VerifyName};
 use crate::error::{Error, Result, Status};
@@ -36,7 +39,7 @@ pub struct Connecting {
     host: String,
     port: u16,
     addresses: VecDeque<SocketAddr>,
-    attempts: Vec<(Token, SocketAddr, TcpStream)>,
+    attempts: Vec<(Token, SocketAddr, Socket)>,
     last_failure: Option<(SocketAddr, io::Error)>,
     timer: Option<TimerId>,
 }
@@ -168,13 +171,15 @@ impl Stream {
         ))
     }
 
-    fn attempt(self: &Rc<Self>, address: SocketAddr) -> io::Result<(Token, TcpStream)> {
-        let mut socket = TcpStream::connect(address)?;
+    fn attempt(self: &Rc<Self>, address: SocketAddr) -> io::Result<(Token, Socket)> {
+        let socket = Socket::from(OwnedFd::from(TcpStream::connect(address)?));
         let event_loop = &self.event_loop;
         let token = event_loop.insert(|_| Entry::Attempt(Rc::clone(self)));
-        let registered = event_loop
-            .registry()
-            .register(&mut socket, token, Interest::WRITABLE);
+        let registered = event_loop.registry().register(
+            &mut SourceFd(&socket.as_raw_fd()),
+            token,
+            Interest::WRITABLE,
+        );
         if let Err(cause) = registered {
             event_loop.remove(token);
             return Err(cause);
@@ -216,22 +221,20 @@ impl Stream {
         }
     }
 
-    fn connected(self: &Rc<Self>, address: SocketAddr, mut socket: TcpStream) {
+    fn connected(self: &Rc<Self>, address: SocketAddr, socket: Socket) {
+        let transport = Transport::Socket(socket);
         let moved = {
             let mut io = self.io.borrow_mut();
             if let Some(mut connecting) = io.connecting.take() {
                 connecting.give_up(&self.event_loop);
             }
-            let _ = socket.set_nodelay(io.no_delay);
+            let _ = transport.set_no_delay(io.no_delay);
             if io.keep_alive.is_some() {
-                let _ = apply_keep_alive(&socket, io.keep_alive);
+                let _ = transport.set_keep_alive(io.keep_alive);
             }
-            let moved =
-                self.event_loop
-                    .registry()
-                    .reregister(&mut socket, self.token, Interest::READABLE);
+            let moved = transport.watch_room(self.event_loop.registry(), self.token, false);
             io.remote_address = Some(address);
-            io.socket = Some(socket);
+            io.transport = Some(transport);
             moved
         };
         self.event_loop
@@ -248,7 +251,7 @@ impl Stream {
 }
 
 /// Connected? An error if it failed.
-fn state_of(socket: &TcpStream) -> io::Result<bool> {
+fn state_of(socket: &Socket) -> io::Result<bool> {
     if let Some(cause) = socket.take_error()? {
         return Err(cause);
     }
@@ -267,15 +270,4 @@ pub(super) fn not_found(host: &str, cause: Option<&io::Error>) -> Box<Error> {
         "ENOTFOUND",
         format!("the host name {host} was not found: {why}"),
     )
-}
-
-pub(super) fn apply_keep_alive(socket: &TcpStream, first_probe: Option<Duration>) -> Result<()> {
-    let socket = SockRef::from(socket);
-    let done = match first_probe {
-        // Zero leaves the system's own time.
-        Some(Duration::ZERO) => socket.set_keepalive(true),
-        Some(time) => socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(time)),
-        None => socket.set_keepalive(false),
-    };
-    done.map_err(|cause| Error::system(Status::System, "cannot set SO_KEEPALIVE", &cause))
 }

@@ -11,6 +11,7 @@ mod server;
 mod stream;
 mod timers;
 mod transfer;
+mod transport;
 mod write_queue;
 
 use std::rc::Rc;

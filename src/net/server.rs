@@ -3,17 +3,19 @@
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mio::net::{TcpListener, TcpStream};
+use mio::net::TcpListener;
 use mio::{Interest, Token};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::event_loop::{Closing, Entry, Loop};
 use super::stream::{Io, Stream};
 use super::timers::{Timer, TimerId};
+use super::transport::Transport;
 use super::{resolver, ServerEvents};
 use crate::context::FrozenContext;
 use crate::engine::{Connection, Settings};
@@ -246,7 +248,8 @@ impl Server {
             match accepted {
                 Ok((socket, address)) => {
                     self.starvation_told.set(false);
-                    self.accepted(socket, address);
+                    let socket = Socket::from(OwnedFd::from(socket));
+                    self.accepted(Transport::Socket(socket), address);
                 }
                 Err(cause) if cause.kind() == io::ErrorKind::WouldBlock => return,
                 Err(cause) if errno::is_exhaustion(cause.raw_os_error().unwrap_or(0)) => {
@@ -288,7 +291,7 @@ impl Server {
         self.accept_ready();
     }
 
-    fn accepted(self: &Rc<Self>, mut socket: TcpStream, address: SocketAddr) {
+    fn accepted(self: &Rc<Self>, transport: Transport, address: SocketAddr) {
         let open = self.connections.get();
         if self.max_connections.get().is_some_and(|max| open >= max) {
             return;
@@ -305,7 +308,7 @@ impl Server {
         };
         // Linux lets an accepted socket inherit the listener's.
         #[cfg(not(target_os = "linux"))]
-        let _ = socket.set_nodelay(true);
+        let _ = transport.set_no_delay(true);
         let mut made = None;
         let event_loop = &self.event_loop;
         let token = event_loop.insert(|token| {
@@ -319,10 +322,8 @@ impl Server {
             return;
         };
         self.connections.set(open + 1);
-        let registered = event_loop
-            .registry()
-            .register(&mut socket, token, Interest::READABLE);
-        stream.io.borrow_mut().socket = Some(socket);
+        let registered = transport.watch(event_loop.registry(), token);
+        stream.io.borrow_mut().transport = Some(transport);
         stream.arm_handshake_timer(self.handshake_timeout.get());
         if let Some(events) = self.events() {
             match events.accepted(&stream) {

@@ -6,13 +6,13 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use mio::net::TcpStream;
 use mio::Token;
 
 use super::connect::Connecting;
 use super::event_loop::{Closing, Entry, Loop};
 use super::server::Server;
 use super::timers::{Timer, TimerId};
+use super::transport::Transport;
 use super::write_queue::WriteQueue;
 use super::StreamEvents;
 use crate::context::Certificate;
@@ -41,7 +41,7 @@ pub struct Stream {
 
 /// What is needed to move bytes. Never borrowed while a callback runs.
 pub(super) struct Io {
-    pub socket: Option<TcpStream>,
+    pub transport: Option<Transport>,
     pub connection: Connection,
     pub connecting: Option<Box<Connecting>>,
     /// Ciphertext that was received while nobody wants data, from `stepped` on.
@@ -50,7 +50,7 @@ pub(super) struct Io {
     /// Plaintext that was decrypted before a data callback was there.
     pub unread: Vec<u8>,
     pub queue: WriteQueue,
-    /// Ciphertext that the socket would not take, from `sent` on.
+    /// Ciphertext that the transport would not take, from `sent` on.
     pub unsent: Vec<u8>,
     pub sent: usize,
     /// The poll watches for room to send.
@@ -65,7 +65,7 @@ pub(super) struct Io {
 impl Io {
     pub fn new(connection: Connection) -> Io {
         Io {
-            socket: None,
+            transport: None,
             connection,
             connecting: None,
             leftover: Vec::new(),
@@ -354,10 +354,8 @@ impl Stream {
     pub fn set_no_delay(&self, on: bool) -> Result<()> {
         let mut io = self.io.borrow_mut();
         io.no_delay = on;
-        match &io.socket {
-            Some(socket) => socket
-                .set_nodelay(on)
-                .map_err(|cause| Error::system(Status::System, "cannot set TCP_NODELAY", &cause)),
+        match &io.transport {
+            Some(transport) => transport.set_no_delay(on),
             None => Ok(()),
         }
     }
@@ -366,8 +364,8 @@ impl Stream {
     pub fn set_keep_alive(&self, first_probe: Option<Duration>) -> Result<()> {
         let mut io = self.io.borrow_mut();
         io.keep_alive = first_probe;
-        match &io.socket {
-            Some(socket) => super::connect::apply_keep_alive(socket, first_probe),
+        match &io.transport {
+            Some(transport) => transport.set_keep_alive(first_probe),
             None => Ok(()),
         }
     }
@@ -397,7 +395,7 @@ impl Stream {
     }
 
     pub fn local_address(&self) -> Option<SocketAddr> {
-        self.io.borrow().socket.as_ref()?.local_addr().ok()
+        self.io.borrow().transport.as_ref()?.local_address()
     }
 
     /// Known also after the close.
@@ -447,7 +445,7 @@ impl Stream {
                 connecting.give_up(&self.event_loop);
             }
             // Closing the descriptor also takes it out of the poll.
-            io.socket = None;
+            io.transport = None;
         }
         self.event_loop.remove(self.token);
         self.unpipe();

@@ -2,11 +2,10 @@
 //! each record's plaintext is told where it lies, what callbacks write gathers, and one `send` takes
 //! it away when they are done.
 
-use std::io::{self, Read, Write};
+use std::io;
 use std::rc::Rc;
 
 use mio::event::Event as Readiness;
-use mio::Interest;
 
 use super::buffers::{Windows, CHUNK_LENGTH};
 use super::stream::{update, Io, Stream};
@@ -54,7 +53,7 @@ impl Stream {
 
     fn serve_with(self: &Rc<Self>, work: impl FnOnce(&Rc<Stream>, &mut Windows)) {
         // A client that is not connected yet has nothing to serve.
-        if self.state.get().closed || self.io.borrow().socket.is_none() {
+        if self.state.get().closed || self.io.borrow().transport.is_none() {
             return;
         }
         update(&self.state, |state| state.serving = true);
@@ -98,7 +97,7 @@ impl Stream {
 
     pub(super) fn flush_dirty(self: &Rc<Self>) {
         update(&self.state, |state| state.dirty = false);
-        if !self.state.get().closed && self.io.borrow().socket.is_some() {
+        if !self.state.get().closed && self.io.borrow().transport.is_some() {
             self.finish_serving();
         }
     }
@@ -123,7 +122,7 @@ impl Stream {
             return false;
         }
         let io = self.io.borrow();
-        io.socket.is_some() && io.leftover.is_empty() && !self.holds_data(&io)
+        io.transport.is_some() && io.leftover.is_empty() && !self.holds_data(&io)
     }
 
     fn holds_data(&self, io: &Io) -> bool {
@@ -135,8 +134,8 @@ impl Stream {
             if !self.may_receive() {
                 return;
             }
-            let received = match &self.io.borrow().socket {
-                Some(socket) => (&*socket).read(&mut windows.receive),
+            let received = match &mut self.io.borrow_mut().transport {
+                Some(transport) => transport.read(&mut windows.receive),
                 None => return,
             };
             match received {
@@ -293,12 +292,12 @@ impl Stream {
     /// the connection, and what we sent last may be lost.
     fn absorb(&self) {
         let mut scrap = [0; 16 * 1024];
-        let io = self.io.borrow();
-        let Some(socket) = &io.socket else {
+        let mut io = self.io.borrow_mut();
+        let Some(transport) = &mut io.transport else {
             return;
         };
         for _ in 0..RECEIVES {
-            match (&*socket).read(&mut scrap) {
+            match transport.read(&mut scrap) {
                 Ok(count) if count == scrap.len() => {}
                 _ => return,
             }
@@ -413,15 +412,15 @@ impl Stream {
         Ok(Ok(()))
     }
 
-    fn output_done(&self, io: &Io) {
+    fn output_done(&self, io: &mut Io) {
         let state = self.state.get();
         if state.output_done {
             return;
         }
         update(&self.state, |state| state.output_done = true);
         // Where both sides are done the socket is about to be closed anyway.
-        if let (Some(socket), false) = (&io.socket, state.input_ended) {
-            let _ = socket.shutdown(std::net::Shutdown::Write);
+        if let (Some(transport), false) = (&mut io.transport, state.input_ended) {
+            transport.end();
         }
     }
 
@@ -430,14 +429,14 @@ impl Stream {
         if out.is_empty() {
             return Ok(io.unsent.is_empty());
         }
-        let Some(socket) = &io.socket else {
+        let Some(transport) = &mut io.transport else {
             out.clear();
             return Ok(true);
         };
         let mut done = 0;
         if io.unsent.is_empty() {
             loop {
-                match (&*socket).write(&out[done..]) {
+                match transport.write(&out[done..]) {
                     Ok(count) => {
                         done += count;
                         break;
@@ -474,11 +473,11 @@ impl Stream {
     }
 
     fn send_rest(&self, io: &mut Io) -> io::Result<()> {
-        let Some(socket) = &io.socket else {
+        let Some(transport) = &mut io.transport else {
             return Ok(());
         };
         while io.sent < io.unsent.len() {
-            match (&*socket).write(&io.unsent[io.sent..]) {
+            match transport.write(&io.unsent[io.sent..]) {
                 Ok(count) => {
                     io.sent += count;
                     self.bytes_written
@@ -498,15 +497,8 @@ impl Stream {
         if io.watches_room == on {
             return Ok(());
         }
-        let interest = if on {
-            Interest::READABLE | Interest::WRITABLE
-        } else {
-            Interest::READABLE
-        };
-        if let Some(socket) = &mut io.socket {
-            self.event_loop
-                .registry()
-                .reregister(socket, self.token, interest)?;
+        if let Some(transport) = &io.transport {
+            transport.watch_room(self.event_loop.registry(), self.token, on)?;
             io.watches_room = on;
         }
         Ok(())
