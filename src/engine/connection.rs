@@ -15,6 +15,10 @@ use crate::sys::tls::{Outcome, Tls};
 use crate::sys::verify::{self, IdentityCheck, PeerCheck};
 use crate::sys::{error_queue, verify_code};
 
+/// Handshake messages that a peer may send in a row, with no data among them. A handshake has a
+/// dozen, and after it come a few tickets and now and then a key update; more of them only cost time.
+const MESSAGES_IN_A_ROW: u32 = 100;
+
 /// What one [`Connection::step`] came to.
 #[derive(Debug)]
 pub enum Event {
@@ -66,6 +70,7 @@ impl Connection {
             ));
         }
         let mut tls = Tls::new(context.ssl_context(), is_server)?;
+        tls.allow_messages(MESSAGES_IN_A_ROW);
         if is_server {
             Connection::prepare_server(&mut tls, context, &settings)?;
         } else {
@@ -177,7 +182,10 @@ impl Connection {
                     return Event::NeedInput;
                 }
                 match self.tls.read(input, out, plain) {
-                    Outcome::Done(count) => Event::Data(count),
+                    Outcome::Done(count) => {
+                        self.tls.allow_messages(MESSAGES_IN_A_ROW);
+                        Event::Data(count)
+                    }
                     outcome => self.not_done(outcome),
                 }
             }
@@ -201,6 +209,11 @@ impl Connection {
                 self.state = State::Failed;
                 error_queue::begin();
                 Event::Failed(hang_up())
+            }
+            Outcome::Flooded => {
+                self.state = State::Failed;
+                error_queue::begin();
+                Event::Failed(failure::flood(MESSAGES_IN_A_ROW))
             }
             Outcome::Failed => {
                 let refused = verify::attached(self.tls.ssl())
@@ -266,7 +279,7 @@ impl Connection {
             match self.tls.write(out, &plain[done..]) {
                 Outcome::Done(count) => done += count,
                 Outcome::NeedInput | Outcome::Suspended => break,
-                Outcome::Closed | Outcome::Failed => {
+                Outcome::Closed | Outcome::Flooded | Outcome::Failed => {
                     self.state = State::Failed;
                     return Err(failure::of_connection(
                         self.tls.take_errors(),

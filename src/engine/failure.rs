@@ -110,6 +110,18 @@ pub fn missing_certificate() -> Box<Error> {
     error
 }
 
+/// A peer that sends handshake messages and nothing else.
+pub fn flood(limit: u32) -> Box<Error> {
+    Error::new(
+        Status::Tls,
+        "ERR_TLS_TOO_MANY_MESSAGES",
+        format!(
+            "the peer sent {limit} handshake messages in a row (key updates, session tickets, \
+             requests to renegotiate) and no data among them"
+        ),
+    )
+}
+
 fn explain(number: i32, reason: &str, first: &FirstBytes) -> String {
     if let Some(spoken) = first.spoken() {
         return format!("{reason}: the peer speaks {spoken}, not TLS");

@@ -9,23 +9,40 @@ use openssl_sys::{BIO, BIO_METHOD};
 
 use super::openssl_ffi;
 
-/// What the BIO of one connection works on. Null except during [`super::tls::Tls`]'s calls.
+/// What the BIO of one connection works on. The pointers are null except during
+/// [`super::tls::Tls`]'s calls.
 pub(super) struct Io {
     pub input: *const u8,
     pub input_length: usize,
     /// OpenSSL asked for more than there was.
     pub starved: bool,
     pub out: *mut Vec<u8>,
+    /// Handshake messages that the peer may still send. At 0 nothing more is read.
+    pub messages_left: u32,
 }
 
 impl Io {
-    pub fn detached() -> Io {
+    fn new() -> Io {
         Io {
             input: std::ptr::null(),
             input_length: 0,
             starved: false,
             out: std::ptr::null_mut(),
+            messages_left: u32::MAX,
         }
+    }
+
+    pub fn attach(&mut self, input: &[u8], out: &mut Vec<u8>) {
+        self.input = input.as_ptr();
+        self.input_length = input.len();
+        self.starved = false;
+        self.out = out;
+    }
+
+    pub fn detach(&mut self) {
+        self.input = std::ptr::null();
+        self.input_length = 0;
+        self.out = std::ptr::null_mut();
     }
 }
 
@@ -71,7 +88,7 @@ pub(super) fn new() -> Option<(*mut BIO, *mut Io)> {
         if bio.is_null() {
             return None;
         }
-        let io = Box::into_raw(Box::new(Io::detached()));
+        let io = Box::into_raw(Box::new(Io::new()));
         openssl_sys::BIO_set_data(bio, io.cast());
         openssl_sys::BIO_set_init(bio, 1);
         Some((bio, io))
@@ -89,10 +106,15 @@ unsafe extern "C" fn read(
     unsafe {
         let io = &mut *openssl_sys::BIO_get_data(bio).cast::<Io>();
         openssl_sys::BIO_clear_retry_flags(bio);
-        let count = length.min(io.input_length);
+        let allowed = io.messages_left > 0;
+        let count = if allowed {
+            length.min(io.input_length)
+        } else {
+            0
+        };
         *taken = count;
         if count == 0 {
-            io.starved = true;
+            io.starved = allowed;
             openssl_sys::BIO_set_retry_read(bio);
             return 0;
         }

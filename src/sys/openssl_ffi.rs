@@ -5,6 +5,8 @@ use openssl_sys::{BIO, BIO_METHOD, SSL, SSL_CTX, X509, X509_STORE_CTX};
 
 pub type VerifyCallback = unsafe extern "C" fn(c_int, *mut X509_STORE_CTX) -> c_int;
 pub type CertVerifyCallback = unsafe extern "C" fn(*mut X509_STORE_CTX, *mut c_void) -> c_int;
+pub type MessageCallback =
+    unsafe extern "C" fn(c_int, c_int, c_int, *const c_void, size_t, *mut SSL, *mut c_void);
 pub type BioReadEx = unsafe extern "C" fn(*mut BIO, *mut c_char, size_t, *mut size_t) -> c_int;
 pub type BioWriteEx = unsafe extern "C" fn(*mut BIO, *const c_char, size_t, *mut size_t) -> c_int;
 
@@ -17,6 +19,7 @@ extern "C" {
     pub fn ERR_error_string_n(code: c_ulong, buffer: *mut c_char, length: size_t);
 
     pub fn SSL_want(ssl: *const SSL) -> c_int;
+    pub fn SSL_set_msg_callback(ssl: *mut SSL, callback: Option<MessageCallback>);
     pub fn SSL_free_buffers(ssl: *mut SSL) -> c_int;
     pub fn SSL_CTX_set_cert_verify_callback(
         context: *mut SSL_CTX,

@@ -21,6 +21,8 @@ pub enum Outcome {
     Closed,
     /// A callback asked to wait (client hello, certificate check).
     Suspended,
+    /// The peer sent more handshake messages than it was allowed ([`Tls::allow_messages`]).
+    Flooded,
     /// A fatal error; [`Tls::take_errors`] says which.
     Failed,
 }
@@ -32,6 +34,8 @@ pub struct Tls {
     io: *mut Io,
     /// The last call ran out of input.
     starved: bool,
+    /// The last call read nothing, because too many messages had come.
+    flooded: bool,
     errors: Vec<OpensslEntry>,
 }
 
@@ -50,6 +54,7 @@ impl Tls {
         let (bio, io) = bio::new().ok_or_else(no_memory)?;
         // SAFETY: the same BIO for both directions takes over the one reference that we hold.
         unsafe { openssl_sys::SSL_set_bio(ssl.as_ptr(), bio, bio) };
+        watch_messages(&mut ssl, io);
         if is_server {
             ssl.set_accept_state();
         } else {
@@ -59,6 +64,7 @@ impl Tls {
             ssl,
             io,
             starved: false,
+            flooded: false,
             errors: Vec::new(),
         })
     }
@@ -82,24 +88,18 @@ impl Tls {
         impl Drop for Detach {
             fn drop(&mut self) {
                 // SAFETY: the BIO, and so the box, outlives the call.
-                unsafe { *self.0 = Io::detached() };
+                unsafe { (*self.0).detach() };
             }
         }
         // SAFETY: `io` lives as long as `ssl`. The pointers put there are valid for this call only,
         // and the guard takes them away however it ends.
-        unsafe {
-            *self.io = Io {
-                input: input.as_ptr(),
-                input_length: input.len(),
-                starved: false,
-                out,
-            };
-        }
+        unsafe { (*self.io).attach(input, out) };
         let guard = Detach(self.io);
         let result = enter(self.ssl.as_ptr());
         // SAFETY: as above; read before the guard detaches.
         let left = unsafe {
             self.starved = (*self.io).starved;
+            self.flooded = (*self.io).messages_left == 0;
             (*self.io).input_length
         };
         drop(guard);
@@ -115,6 +115,9 @@ impl Tls {
         const RETRY_VERIFY: c_int = 8;
         if self.starved {
             return Outcome::NeedInput;
+        }
+        if self.flooded {
+            return Outcome::Flooded;
         }
         // SAFETY: a live SSL, right after the call that gave `result`, on the same thread.
         let want = unsafe { openssl_ffi::SSL_want(self.ssl.as_ptr()) };
@@ -210,6 +213,13 @@ impl Tls {
         unsafe { openssl_ffi::SSL_free_buffers(self.ssl.as_ptr()) };
     }
 
+    /// From now on the peer may send so many handshake messages. OpenSSL itself takes any number of
+    /// key updates, session tickets and requests to renegotiate, within one call too.
+    pub fn allow_messages(&mut self, count: u32) {
+        // SAFETY: `io` lives as long as `ssl`, and nothing else uses it between calls.
+        unsafe { (*self.io).messages_left = count };
+    }
+
     /// Tells OpenSSL that both sides have closed, so that freeing the connection does not make its
     /// session unusable (SSL_set_shutdown(3)).
     pub fn keep_session(&mut self) {
@@ -252,5 +262,33 @@ impl Tls {
                 "the session cannot be used for this connection",
             ))
         }
+    }
+}
+
+/// Has every handshake message that is read counted in `io` (SSL_set_msg_callback(3)).
+fn watch_messages(ssl: &mut SslRef, io: *mut Io) {
+    const SET_MSG_CALLBACK_ARG: c_int = 16;
+    // SAFETY: a live SSL; `io` belongs to its BIO and lives as long as it can make callbacks.
+    unsafe {
+        openssl_ffi::SSL_set_msg_callback(ssl.as_ptr(), Some(count_message));
+        openssl_sys::SSL_ctrl(ssl.as_ptr(), SET_MSG_CALLBACK_ARG, 0, io.cast());
+    }
+}
+
+unsafe extern "C" fn count_message(
+    is_sent: c_int,
+    _version: c_int,
+    content_type: c_int,
+    _bytes: *const c_void,
+    _length: libc::size_t,
+    _ssl: *mut openssl_sys::SSL,
+    io: *mut c_void,
+) {
+    const HANDSHAKE: c_int = 22;
+    if is_sent == 0 && content_type == HANDSHAKE {
+        // SAFETY: the argument that `watch_messages` set. During a call on the SSL only OpenSSL's
+        // callbacks use it, one after the other.
+        let io = unsafe { &mut *io.cast::<Io>() };
+        io.messages_left = io.messages_left.saturating_sub(1);
     }
 }
