@@ -85,6 +85,15 @@ class Context:
         """Trust nobody until the next `add_ca`."""
         check(lib.tls_context_clear_ca(self._handle))
 
+    def add_crl(self, pem: Union[str, Data]) -> None:
+        """Let revocation lists count: from now on every issuer in a peer's chain needs one in force."""
+        encoded = arguments.pem(pem, "crl")
+        check(lib.tls_context_add_crl(self._handle, encoded, len(encoded)))
+
+    def add_crl_file(self, path: Path) -> None:
+        """`add_crl` from a file."""
+        check(lib.tls_context_add_crl_file(self._handle, arguments.path(path, "path")))
+
     def set_ciphers(self, ciphers: str) -> None:
         """OpenSSL's cipher list and TLS 1.3 suites, in one text."""
         check(lib.tls_context_set_ciphers(self._handle, arguments.text(ciphers, "ciphers")))

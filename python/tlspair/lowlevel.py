@@ -136,6 +136,8 @@ FUNCTIONS: Dict[str, Tuple[str, str]] = {
     "tls_context_add_ca": ("tls_status", "tls_context *, void *, size_t"),
     "tls_context_add_ca_file": ("tls_status", "tls_context *, char *"),
     "tls_context_clear_ca": ("tls_status", "tls_context *"),
+    "tls_context_add_crl": ("tls_status", "tls_context *, void *, size_t"),
+    "tls_context_add_crl_file": ("tls_status", "tls_context *, char *"),
     "tls_context_set_ciphers": ("tls_status", "tls_context *, char *"),
     "tls_context_set_honor_cipher_order": ("tls_status", "tls_context *, int32_t"),
     "tls_context_set_secure_protocol": ("tls_status", "tls_context *, char *"),

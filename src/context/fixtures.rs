@@ -1,14 +1,15 @@
 //! Certificates for the unit tests, made afresh.
 
-use openssl::asn1::Asn1Time;
-use openssl::bn::{BigNum, MsbOption};
+pub mod der;
+mod template;
+
 use openssl::ec::{EcGroup, EcKey};
-use openssl::hash::MessageDigest;
 use openssl::nid::Nid;
-use openssl::pkey::{PKey, Private};
+use openssl::pkey::{HasPublic, PKey, PKeyRef, Private};
 use openssl::rsa::Rsa;
-use openssl::x509::extension::BasicConstraints;
-use openssl::x509::{X509Name, X509NameBuilder, X509};
+use openssl::x509::X509;
+
+pub use template::*;
 
 pub fn ec_key() -> PKey<Private> {
     let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap();
@@ -19,10 +20,16 @@ pub fn rsa_key(bits: u32) -> PKey<Private> {
     PKey::from_rsa(Rsa::generate(bits).unwrap()).unwrap()
 }
 
+/// PEM of a chain, and of the key of its leaf.
+pub fn pem_of(chain: &[&X509], key: &PKey<Private>) -> (Vec<u8>, Vec<u8>) {
+    let chain: Vec<_> = chain.iter().map(|one| one.to_pem().unwrap()).collect();
+    (chain.concat(), key.private_key_to_pem_pkcs8().unwrap())
+}
+
 /// A certificate authority.
 pub struct Authority {
-    certificate: X509,
-    key: PKey<Private>,
+    pub certificate: X509,
+    pub key: PKey<Private>,
 }
 
 impl Authority {
@@ -31,21 +38,23 @@ impl Authority {
     }
 
     pub fn named(common_name: &str) -> Authority {
-        let key = ec_key();
-        let mut name = X509NameBuilder::new().unwrap();
-        name.append_entry_by_text("CN", common_name).unwrap();
-        let name = name.build();
-        let certificate = certificate(&name, &key, &name, &key, true);
+        Authority::self_signed(&Template::ca(common_name), ec_key())
+    }
+
+    pub fn self_signed(template: &Template, key: PKey<Private>) -> Authority {
+        let issuer = openssl::x509::X509Name::from_der(&template.subject).unwrap();
+        let certificate = template.sign(&key, &issuer, &key);
         Authority { certificate, key }
     }
 
     /// A CA that this one has certified.
     pub fn subordinate(&self, common_name: &str) -> Authority {
+        self.subordinate_as(&Template::ca(common_name))
+    }
+
+    pub fn subordinate_as(&self, template: &Template) -> Authority {
         let key = ec_key();
-        let mut name = X509NameBuilder::new().unwrap();
-        name.append_entry_by_text("CN", common_name).unwrap();
-        let issuer = self.certificate.subject_name();
-        let certificate = certificate(&name.build(), &key, issuer, &self.key, true);
+        let certificate = self.certify(template, &key);
         Authority { certificate, key }
     }
 
@@ -53,20 +62,21 @@ impl Authority {
         self.certificate.to_pem().unwrap()
     }
 
+    pub fn certify<K: HasPublic>(&self, template: &Template, key: &PKeyRef<K>) -> X509 {
+        template.sign(key, self.certificate.subject_name(), &self.key)
+    }
+
     /// PEM of a leaf for `key`.
     pub fn issue(&self, common_name: &str, key: &PKey<Private>) -> Vec<u8> {
-        let mut name = X509NameBuilder::new().unwrap();
-        name.append_entry_by_text("O", "tlspair").unwrap();
-        name.append_entry_by_text("CN", common_name).unwrap();
-        certificate(
-            &name.build(),
-            key,
-            self.certificate.subject_name(),
-            &self.key,
-            false,
-        )
-        .to_pem()
-        .unwrap()
+        let subject = der::sequence(&[
+            der::rdn(&[(der::ORGANIZATION, "tlspair")]),
+            der::rdn(&[(der::COMMON_NAME, common_name)]),
+        ]);
+        let template = Template {
+            subject,
+            ..Template::leaf(common_name)
+        };
+        self.certify(&template, key).to_pem().unwrap()
     }
 
     /// PEM of a leaf with a new ECDSA key, and of that key.
@@ -77,42 +87,10 @@ impl Authority {
             key.private_key_to_pem_pkcs8().unwrap(),
         )
     }
-}
 
-fn certificate(
-    subject: &X509Name,
-    key: &PKey<Private>,
-    issuer: &openssl::x509::X509NameRef,
-    issuer_key: &PKey<Private>,
-    is_ca: bool,
-) -> X509 {
-    let mut serial = BigNum::new().unwrap();
-    serial.rand(127, MsbOption::MAYBE_ZERO, false).unwrap();
-    let mut builder = X509::builder().unwrap();
-    builder.set_version(2).unwrap();
-    builder
-        .set_serial_number(&serial.to_asn1_integer().unwrap())
-        .unwrap();
-    builder.set_subject_name(subject).unwrap();
-    builder.set_issuer_name(issuer).unwrap();
-    builder.set_pubkey(key).unwrap();
-    builder
-        .set_not_before(&Asn1Time::days_from_now(0).unwrap())
-        .unwrap();
-    builder
-        .set_not_after(&Asn1Time::days_from_now(30).unwrap())
-        .unwrap();
-    let mut constraints = BasicConstraints::new();
-    if is_ca {
-        constraints.ca();
+    /// PEM of a revocation list of this authority.
+    pub fn crl(&self, template: &CrlTemplate) -> Vec<u8> {
+        let issuer = self.certificate.subject_name();
+        template.sign(issuer, &self.key).to_pem().unwrap()
     }
-    builder
-        .append_extension(constraints.critical().build().unwrap())
-        .unwrap();
-    let digest = match issuer_key.id() {
-        openssl::pkey::Id::ED25519 => MessageDigest::null(),
-        _ => MessageDigest::sha256(),
-    };
-    builder.sign(issuer_key, digest).unwrap();
-    builder.build()
 }

@@ -5,9 +5,11 @@ mod certificate;
 mod cipher_names;
 mod ciphers;
 mod client_auth;
+mod crl;
+mod distinct;
 mod file;
 #[cfg(test)]
-mod fixtures;
+pub mod fixtures;
 mod identity;
 mod pem;
 mod protocol;
@@ -33,6 +35,7 @@ pub use client_auth::ClientAuth;
 pub use file::read_file;
 
 use ciphers::Ciphers;
+use crl::Crls;
 use identity::Identities;
 use protocol::Versions;
 use trust::Trust;
@@ -41,6 +44,7 @@ use trust::Trust;
 struct Settings {
     identities: Identities,
     trust: Trust,
+    crls: Crls,
     ciphers: Ciphers,
     versions: Versions,
     honor_cipher_order: bool,
@@ -109,6 +113,11 @@ impl Context {
             settings.trust.clear();
             Ok(())
         })
+    }
+
+    /// Lets one or more revocation lists count, for every issuer in a peer's chain.
+    pub fn add_crl(&self, pem: &[u8]) -> Result<()> {
+        self.change(|settings| settings.crls.add(pem))
     }
 
     /// TLS 1.3 suites and OpenSSL's cipher list in one text, as Node takes it.
@@ -201,7 +210,8 @@ fn without_traces<T>(call: impl FnOnce() -> Result<T>) -> Result<T> {
 pub struct FrozenContext {
     ssl_context: SslContext,
     has_identity: bool,
-    trusts_well_known_roots: bool,
+    /// They count, without revocation lists, so that no store of its own was needed.
+    shares_well_known_roots: bool,
     session_id_context: [u8; 32],
     options: SslOptions,
     versions: (SslVersion, SslVersion),
@@ -240,10 +250,12 @@ impl FrozenContext {
         self.client_auth
     }
 
-    /// What a connection that verifies its peer must trust beside what is in the `SSL_CTX`: the
-    /// well-known roots, which are parsed when first asked for, once for the process.
+    /// The store that a connection must verify its peer with, set on it at the start and again when
+    /// it changes to this context: the well-known roots, which are parsed when first asked for, once
+    /// for the process. `None`: the store is in the `SSL_CTX`, with the revocation lists and the
+    /// flags that make them count, and comes along by itself.
     pub fn shared_roots(&self) -> Result<Option<&'static X509Store>> {
-        self.trusts_well_known_roots
+        self.shares_well_known_roots
             .then(trust::well_known_roots)
             .transpose()
     }
@@ -284,7 +296,7 @@ fn build(settings: &Settings) -> Result<FrozenContext> {
     settings.ciphers.apply(&mut builder)?;
     let versions = settings.versions.apply(&mut builder, &settings.ciphers)?;
     settings.identities.apply(&mut builder)?;
-    settings.trust.apply(&mut builder)?;
+    settings.trust.apply(&settings.crls, &mut builder)?;
     if settings.trust.is_explicit() {
         settings.identities.build_chains(&mut builder);
     }
@@ -301,16 +313,17 @@ fn build(settings: &Settings) -> Result<FrozenContext> {
         client_auth: settings.client_auth,
         ssl_context: builder.build(),
         has_identity: settings.identities.is_complete(),
-        trusts_well_known_roots: !settings.trust.is_explicit(),
+        shares_well_known_roots: !settings.trust.is_explicit() && settings.crls.is_empty(),
         session_id_context,
     })
 }
 
-/// Derived from the leaf certificates and the CA set, so that sessions with client certificates can
+/// Derived from the leaf certificates, the CA set and the revocation lists, so that sessions with client certificates can
 /// be resumed out of the box, also by another process with the same settings.
 fn session_id_context(settings: &Settings) -> Result<[u8; 32]> {
     let mut hash = Sha256::new();
     settings.identities.hash(&mut hash)?;
     settings.trust.hash(&mut hash);
+    settings.crls.hash(&mut hash);
     Ok(hash.finish())
 }

@@ -3,7 +3,7 @@
 //! cannot be decoded is an error, never skipped.
 
 use openssl::pkey::{PKey, Private};
-use openssl::x509::X509;
+use openssl::x509::{X509Crl, X509};
 
 use crate::error::{Error, Result, Status};
 use crate::sys::{error_queue, pem};
@@ -31,6 +31,10 @@ impl Block<'_> {
             self.label,
             b"CERTIFICATE" | b"X509 CERTIFICATE" | b"TRUSTED CERTIFICATE"
         )
+    }
+
+    fn is_crl(&self) -> bool {
+        self.label == b"X509 CRL"
     }
 
     fn is_private_key(&self) -> bool {
@@ -137,15 +141,42 @@ impl<'a> Iterator for Blocks<'a> {
 /// # Errors
 /// `Certificate`: there is none, or one cannot be decoded.
 pub fn certificates(text: &[u8]) -> Result<Vec<X509>> {
+    let found = decoded(text, |block| block.is_certificate(), pem::certificate)?;
+    if found.is_empty() {
+        return Err(nothing(text, Status::Certificate, "certificate", "x509"));
+    }
+    Ok(found)
+}
+
+/// All certificate revocation lists of a text, in order.
+///
+/// # Errors
+/// `Certificate`: there is none, or one cannot be decoded.
+pub fn crls(text: &[u8]) -> Result<Vec<X509Crl>> {
+    let found = decoded(text, |block| block.is_crl(), pem::crl)?;
+    if found.is_empty() {
+        return Err(nothing(
+            text,
+            Status::Certificate,
+            "certificate revocation list",
+            "crl",
+        ));
+    }
+    Ok(found)
+}
+
+/// What `decode` makes of the wanted blocks, or what is wrong with one.
+fn decoded<T>(
+    text: &[u8],
+    is_wanted: fn(&Block<'_>) -> bool,
+    decode: fn(&[u8]) -> Option<T>,
+) -> Result<Vec<T>> {
     let mut found = Vec::new();
     for block in Blocks::new(text) {
         let block = block.map_err(|message| unreadable(Status::Certificate, message))?;
-        if block.is_certificate() {
-            found.push(pem::certificate(block.text).ok_or_else(|| undecodable(&block))?);
+        if is_wanted(&block) {
+            found.push(decode(block.text).ok_or_else(|| undecodable(&block))?);
         }
-    }
-    if found.is_empty() {
-        return Err(nothing(text, Status::Certificate, "certificate", "x509"));
     }
     Ok(found)
 }
@@ -227,6 +258,8 @@ fn unreadable(status: Status, message: impl Into<String>) -> Box<Error> {
 fn undecodable(block: &Block) -> Box<Error> {
     let (status, what) = if block.is_certificate() {
         (Status::Certificate, "certificate")
+    } else if block.is_crl() {
+        (Status::Certificate, "certificate revocation list")
     } else {
         (Status::Key, "private key")
     };

@@ -1,14 +1,15 @@
-//! Whom we trust: the CAs that were added, or the well-known roots.
+//! Whom we trust: the CAs that were added, or the well-known roots; less what revocation lists say.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::OnceLock;
 
-use openssl::sha::{sha256, Sha256};
+use openssl::sha::Sha256;
 use openssl::ssl::SslContextBuilder;
 use openssl::x509::store::{X509Store, X509StoreBuilder};
-use openssl::x509::X509;
+use openssl::x509::{X509Ref, X509};
 
+use super::crl::Crls;
+use super::distinct::Distinct;
 use super::file::read_file;
 use super::pem;
 use crate::error::{Error, Result, Status};
@@ -22,44 +23,26 @@ const MAX_CLIENT_CA_NAMES: usize = 32 * 1024;
 pub enum Trust {
     #[default]
     WellKnownRoots,
-    Only(Cas),
-}
-
-/// CAs, each of them once.
-#[derive(Default)]
-pub struct Cas {
-    certificates: Vec<X509>,
-    /// SHA-256 of their DER forms.
-    digests: BTreeSet<[u8; 32]>,
-}
-
-impl Cas {
-    fn add(&mut self, new: Vec<(X509, [u8; 32])>) {
-        for (certificate, digest) in new {
-            if self.digests.insert(digest) {
-                self.certificates.push(certificate);
-            }
-        }
-    }
+    Only(Distinct<X509>),
 }
 
 impl Trust {
     /// Adds all certificates of a bundle; the first call takes the place of the well-known roots.
     pub fn add(&mut self, text: &[u8]) -> Result<()> {
-        let new = with_digests(pem::certificates(text)?)?;
+        let new = pem::certificates(text)?;
         match self {
-            Trust::Only(cas) => cas.add(new),
+            Trust::Only(cas) => cas.add(new, der),
             Trust::WellKnownRoots => {
-                let mut cas = Cas::default();
-                cas.add(new);
+                let mut cas = Distinct::default();
+                cas.add(new, der)?;
                 *self = Trust::Only(cas);
+                Ok(())
             }
         }
-        Ok(())
     }
 
     pub fn clear(&mut self) {
-        *self = Trust::Only(Cas::default());
+        *self = Trust::Only(Distinct::default());
     }
 
     /// Were CAs added or cleared, so that the well-known roots do not count?
@@ -67,15 +50,22 @@ impl Trust {
         matches!(self, Trust::Only(_))
     }
 
-    pub fn apply(&self, builder: &mut SslContextBuilder) -> Result<()> {
+    pub fn apply(&self, crls: &Crls, builder: &mut SslContextBuilder) -> Result<()> {
         match self {
             // Looked up by the connections that verify: most servers never do.
-            Trust::WellKnownRoots => {}
-            Trust::Only(cas) => {
-                let store = store_of(&cas.certificates)?;
+            Trust::WellKnownRoots if crls.is_empty() => {}
+            Trust::WellKnownRoots => {
+                // A store of its own, for the lists; the certificates in it are the shared ones.
+                let roots = well_known_roots()?.all_certificates();
+                let store = store_of(&roots, crls)?;
                 context::share_store(builder, &store);
-                if can_be_named(&cas.certificates)? {
-                    for certificate in &cas.certificates {
+            }
+            Trust::Only(cas) => {
+                let cas = cas.items();
+                let store = store_of(cas, crls)?;
+                context::share_store(builder, &store);
+                if can_be_named(cas)? {
+                    for certificate in cas {
                         builder.add_client_ca(certificate).map_err(unusable)?;
                     }
                 }
@@ -88,7 +78,7 @@ impl Trust {
     pub fn hash(&self, hash: &mut Sha256) {
         match self {
             Trust::WellKnownRoots => hash.update(b"well-known roots"),
-            Trust::Only(cas) => cas.digests.iter().for_each(|digest| hash.update(digest)),
+            Trust::Only(cas) => cas.hash(hash),
         }
     }
 }
@@ -101,19 +91,20 @@ fn unusable(stack: openssl::error::ErrorStack) -> Box<Error> {
     )
 }
 
-fn with_digests(certificates: Vec<X509>) -> Result<Vec<(X509, [u8; 32])>> {
-    let with_digest = |certificate: X509| {
-        let digest = sha256(&certificate.to_der().map_err(unusable)?);
-        Ok((certificate, digest))
-    };
-    certificates.into_iter().map(with_digest).collect()
+fn der(certificate: &X509) -> Result<Vec<u8>> {
+    certificate.to_der().map_err(unusable)
 }
 
-fn store_of(certificates: &[X509]) -> Result<X509Store> {
+fn store_of(
+    certificates: impl IntoIterator<Item = impl AsRef<X509Ref>>,
+    crls: &Crls,
+) -> Result<X509Store> {
     let mut store = X509StoreBuilder::new().map_err(unusable)?;
     for certificate in certificates {
-        store.add_cert(certificate.clone()).map_err(unusable)?;
+        let certificate = certificate.as_ref().to_owned();
+        store.add_cert(certificate).map_err(unusable)?;
     }
+    crls.apply(&mut store)?;
     Ok(store.build())
 }
 
@@ -148,7 +139,7 @@ pub fn well_known_roots() -> Result<&'static X509Store> {
             "no well-known root certificate can be read: add the CAs to trust",
         ));
     }
-    let store = store_of(&certificates)?;
+    let store = store_of(&certificates, &Crls::default())?;
     Ok(ROOTS.get_or_init(|| store))
 }
 
@@ -205,7 +196,7 @@ mod tests {
     fn count(trust: &Trust) -> Option<usize> {
         match trust {
             Trust::WellKnownRoots => None,
-            Trust::Only(cas) => Some(cas.certificates.len()),
+            Trust::Only(cas) => Some(cas.items().len()),
         }
     }
 

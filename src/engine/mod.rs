@@ -8,6 +8,8 @@ mod identity;
 pub mod pair;
 mod scratch;
 mod settings;
+#[cfg(test)]
+mod tests;
 
 pub use connection::{Connection, Event};
 pub use facts::Facts;

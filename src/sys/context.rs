@@ -5,8 +5,8 @@ use libc::{c_int, c_long, c_uchar, c_uint, c_void};
 use openssl::pkey::{PKeyRef, Private};
 use openssl::ssl::{SslCipher, SslContextBuilder, SslSessionRef};
 use openssl::stack::{Stack, StackRef};
-use openssl::x509::store::X509StoreRef;
-use openssl::x509::{X509Ref, X509};
+use openssl::x509::store::{X509StoreBuilder, X509StoreRef};
+use openssl::x509::{X509CrlRef, X509Ref, X509};
 
 use super::error_queue;
 use crate::error::{Result, Status};
@@ -23,6 +23,10 @@ extern "C" {
         context: *mut openssl_sys::SSL_CTX,
         store: *mut openssl_sys::X509_STORE,
     );
+    fn X509_STORE_add_crl(
+        store: *mut openssl_sys::X509_STORE,
+        crl: *mut openssl_sys::X509_CRL,
+    ) -> c_int;
     fn SSL_CTX_get_ciphers(
         context: *const openssl_sys::SSL_CTX,
     ) -> *mut openssl_sys::stack_st_SSL_CIPHER;
@@ -93,6 +97,18 @@ pub fn share_store(builder: &mut SslContextBuilder, store: &X509StoreRef) {
     // SAFETY: both are live; the context takes a reference of its own, and nobody adds to a shared
     // store any more.
     unsafe { SSL_CTX_set1_cert_store(builder.as_ptr(), store.as_ptr()) };
+}
+
+/// Adds a certificate revocation list, which counts once the store's flags say so.
+pub fn add_crl(store: &mut X509StoreBuilder, crl: &X509CrlRef) -> Result<()> {
+    error_queue::begin();
+    // SAFETY: both are live; the store takes a reference of its own.
+    if unsafe { X509_STORE_add_crl(store.as_ptr(), crl.as_ptr()) } == 1 {
+        Ok(())
+    } else {
+        let what = "OpenSSL refuses this certificate revocation list";
+        Err(error_queue::take_error(Status::Certificate, what))
+    }
 }
 
 /// OpenSSL's names of the cipher suites that are set, those of TLS 1.3 first.

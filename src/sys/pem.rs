@@ -1,4 +1,4 @@
-//! One PEM block made a certificate or a private key. Nothing here ever asks for a passphrase on the
+//! One PEM block made a certificate, a revocation list or a private key. Nothing here ever asks for a passphrase on the
 //! terminal, which is what OpenSSL does when it is given no callback.
 
 use std::marker::PhantomData;
@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use foreign_types::ForeignType;
 use libc::{c_char, c_int, c_void};
 use openssl::pkey::{PKey, Private};
-use openssl::x509::X509;
+use openssl::x509::{X509Crl, X509};
 
 use super::error_queue;
 
@@ -71,6 +71,24 @@ unsafe extern "C" fn answer(
 /// The certificate of a block, with the trust settings that a `TRUSTED CERTIFICATE` carries. `None`:
 /// the error queue says why.
 pub fn certificate(block: &[u8]) -> Option<X509> {
+    read_public(block, PEM_read_bio_X509_AUX)
+}
+
+/// The certificate revocation list of a block. `None`: the error queue says why.
+pub fn crl(block: &[u8]) -> Option<X509Crl> {
+    read_public(block, openssl_sys::PEM_read_bio_X509_CRL)
+}
+
+/// A reader of the PEM_read_bio family for objects of type `T`.
+type Reader<T> = unsafe extern "C" fn(
+    *mut openssl_sys::BIO,
+    *mut *mut T,
+    openssl_sys::pem_password_cb,
+    *mut c_void,
+) -> *mut T;
+
+/// What is no secret, so has no passphrase.
+fn read_public<T: ForeignType>(block: &[u8], read: Reader<T::CType>) -> Option<T> {
     error_queue::begin();
     let bio = Memory::new(block)?;
     let mut nothing = Passphrase {
@@ -80,8 +98,8 @@ pub fn certificate(block: &[u8]) -> Option<X509> {
     let argument = std::ptr::from_mut(&mut nothing).cast();
     // SAFETY: a live BIO and an argument that outlives the call; the result is NULL or ours.
     unsafe {
-        let new = PEM_read_bio_X509_AUX(bio.0, std::ptr::null_mut(), Some(answer), argument);
-        (!new.is_null()).then(|| X509::from_ptr(new))
+        let new = read(bio.0, std::ptr::null_mut(), Some(answer), argument);
+        (!new.is_null()).then(|| T::from_ptr(new))
     }
 }
 

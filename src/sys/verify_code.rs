@@ -50,7 +50,7 @@ const NAMES: &[(i32, &str)] = &[
     (21, "UNABLE_TO_VERIFY_LEAF_SIGNATURE"),
     (22, "CERT_CHAIN_TOO_LONG"),
     (23, "CERT_REVOKED"),
-    (24, "INVALID_CA"),
+    (24, "NO_ISSUER_PUBLIC_KEY"),
     (25, "PATH_LENGTH_EXCEEDED"),
     (26, "INVALID_PURPOSE"),
     (27, "CERT_UNTRUSTED"),

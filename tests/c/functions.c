@@ -35,6 +35,8 @@ static size_t *fresh_length(void) {
     X(CONTEXT, STATUS, ANY_THREAD, tls_context_add_ca, (h, "x", 1)) \
     X(CONTEXT, STATUS, ANY_THREAD, tls_context_add_ca_file, (h, "/nonexistent")) \
     X(CONTEXT, STATUS, ANY_THREAD, tls_context_clear_ca, (h)) \
+    X(CONTEXT, STATUS, ANY_THREAD, tls_context_add_crl, (h, "x", 1)) \
+    X(CONTEXT, STATUS, ANY_THREAD, tls_context_add_crl_file, (h, "/nonexistent")) \
     X(CONTEXT, STATUS, ANY_THREAD, tls_context_set_ciphers, (h, "HIGH")) \
     X(CONTEXT, STATUS, ANY_THREAD, tls_context_set_honor_cipher_order, (h, 1)) \
     X(CONTEXT, STATUS, ANY_THREAD, tls_context_set_secure_protocol, (h, "TLS_method")) \
