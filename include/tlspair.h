@@ -618,6 +618,35 @@ TLS_API tls_status tls_context_add_ca_file(tls_context *context, const char *pat
 TLS_API tls_status tls_context_clear_ca(tls_context *context);
 
 /**
+ * Lets certificate revocation lists count. With any list, every certificate of a peer's chain is
+ * checked, and every issuer in it needs a list: the CAs between as well as the root. Any thread,
+ * until the context's first use.
+ *
+ * - `pem`: one list (`X509 CRL`) or several; text and blocks of other kinds between them are
+ *   skipped. Copied. May be NULL only with length 0, which is an error.
+ * - `length`: in bytes.
+ *
+ * Further calls add. A peer is then refused, or with `reject_unauthorized` 0 not authorized, with
+ * one of these names: `CERT_REVOKED`; `UNABLE_TO_GET_CRL` (no list of this issuer);
+ * `CRL_HAS_EXPIRED`, `CRL_NOT_YET_VALID` (fetch the new list, and put it into a new context);
+ * `CRL_SIGNATURE_FAILURE`; `UNHANDLED_CRITICAL_CRL_EXTENSION`; `KEYUSAGE_NO_CRL_SIGN` (the issuer
+ * may not sign lists). Whether a list is in force is looked at in each handshake, not here. The CAs
+ * that are trusted stay what they were, the well-known roots too. On failure none is added.
+ *
+ * Errors: `TLS_ERR_CERTIFICATE` (no list in the text, or one that cannot be decoded),
+ * `TLS_ERR_INVALID_ARGUMENT`, `TLS_ERR_FROZEN`.
+ *
+ * Node: the option `crl`.
+ */
+TLS_API tls_status tls_context_add_crl(tls_context *context, const void *pem, size_t length);
+
+/**
+ * The same from a file of at most 16 MiB. Errors: those of `tls_context_add_crl`, and
+ * `TLS_ERR_FILE` with the errno.
+ */
+TLS_API tls_status tls_context_add_crl_file(tls_context *context, const char *path);
+
+/**
  * Sets the cipher suites: TLS 1.3 suites (`TLS_AES_128_GCM_SHA256`) and OpenSSL's cipher list for
  * older versions (`ECDHE+AESGCM:!aNULL`) in one text. Any thread, until the context's first use.
  *
