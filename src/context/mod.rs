@@ -9,7 +9,8 @@ mod crl;
 mod distinct;
 mod file;
 #[cfg(test)]
-pub mod fixtures;
+#[allow(dead_code)]
+pub(crate) mod fixtures;
 mod identity;
 mod pem;
 mod protocol;
