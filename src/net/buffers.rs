@@ -98,12 +98,16 @@ impl Buffers {
     }
 
     fn cut(&mut self, length: usize) -> Option<BytesMut> {
-        if self.size > 0 && self.uncut.is_empty() && self.windows.is_none() && self.free.is_empty()
-        {
+        if self.size > 0 {
             self.fix();
-            self.uncut = BytesMut::zeroed(std::mem::take(&mut self.size));
+            self.uncut = BytesMut::with_capacity(std::mem::take(&mut self.size));
         }
-        (self.uncut.len() >= length).then(|| self.uncut.split_to(length))
+        // Zeroed by the piece: where the heap gives used memory, as it does to a process's later
+        // loops, zeroing the whole would touch all of it.
+        (self.uncut.capacity() >= length).then(|| {
+            self.uncut.resize(length, 0);
+            self.uncut.split_to(length)
+        })
     }
 
     /// The two windows. They come back with [`Buffers::give_windows`]; nested use gets others.

@@ -191,3 +191,38 @@ void rig_close(struct rig *rig) {
     CHECK_OK(tls_context_free(rig->server_context));
     CHECK_OK(tls_context_free(rig->client_context));
 }
+
+size_t rig_hello(struct rig *rig, uint8_t *bytes, size_t capacity) {
+    size_t length = 0;
+    tls_secure_pair *pair = tls_secure_pair_new(rig->client_context, 0, 0, 1);
+    CHECK_OK(tls_secure_pair_set_servername(pair, "localhost"));
+    CHECK_OK(tls_secure_pair_take(pair, bytes, capacity, &length));
+    REQUIRE(length > 100 && length < capacity);
+    CHECK_OK(tls_secure_pair_free(pair));
+    return length;
+}
+
+void rig_check_client_error(struct rig *rig, tls_status status, const char *name) {
+    CHECK_EQUAL(rig->client_errors, 1);
+    CHECK_EQUAL(rig->client_error_status, status);
+    if (name != NULL) {
+        CHECK_TEXT(rig->client_error_name, name);
+    }
+    CHECK_EQUAL(rig->failed.closes, 1);
+    CHECK_TEXT(rig->failed.order, "c");
+    CHECK_EQUAL(rig->failed.had_error, 1);
+    CHECK_EQUAL(rig->connections, 0);
+    rig->client_errors = 0;
+    rig->failed = (struct witness){.several = true};
+}
+
+void rig_close_serving(struct rig *rig) {
+    struct witness client = {0};
+    CHECK_OK(tls_server_set_handshake_timeout(rig->server, 0));
+    RUN_UNTIL(rig->loop, tls_server_connections(rig->server) == 0, 2000);
+    rig_connect_secure(rig, &client);
+    CHECK_OK(tls_stream_write(client.stream, "x", 1));
+    RUN_UNTIL(rig->loop, rig->accepted.received > 0, 2000);
+    CHECK_EQUAL(rig->server_errors, 0);
+    rig_close(rig);
+}

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -52,6 +53,16 @@ int open_descriptors(void) {
     }
     closedir(directory);
     return count;
+}
+
+long allow_descriptors(long count) {
+    struct rlimit limit;
+    REQUIRE(getrlimit(RLIMIT_NOFILE, &limit) == 0);
+    if (limit.rlim_cur < (rlim_t)count) {
+        limit.rlim_cur = (rlim_t)count < limit.rlim_max ? (rlim_t)count : limit.rlim_max;
+        REQUIRE(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+    }
+    return limit.rlim_cur < 1000000 ? (long)limit.rlim_cur : 1000000;
 }
 
 long resident_kib(void) {

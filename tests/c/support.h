@@ -28,6 +28,8 @@ int64_t now_ms(void);
 int64_t cpu_ms(void);
 void sleep_ms(int milliseconds);
 int open_descriptors(void);
+/* Lets this process have so many descriptors, as far as the system allows; how many it may have. */
+long allow_descriptors(long count);
 /* Resident memory in KiB. */
 long resident_kib(void);
 /* Not under valgrind, told from a small scale: memory, processor time and limits are the system's. */
@@ -126,6 +128,13 @@ tls_stream *rig_connect(struct rig *rig, struct witness *witness);
 void rig_connect_secure(struct rig *rig, struct witness *witness);
 /* Destroys the server, frees everything, and checks that it all answered TLS_OK. */
 void rig_close(struct rig *rig);
+/* The first flight of an honest client; its length. */
+size_t rig_hello(struct rig *rig, uint8_t *bytes, size_t capacity);
+/* One clientError of this name (NULL: any) came, then the close of its stream, and nothing else. The
+ * next one may come. */
+void rig_check_client_error(struct rig *rig, tls_status status, const char *name);
+/* rig_close of a server that still serves and has nothing left of those before. */
+void rig_close_serving(struct rig *rig);
 
 /* ---- raw sockets ---- */
 
@@ -137,6 +146,8 @@ bool raw_send(int socket, const void *data, size_t length);
 void raw_reset(int socket);
 /* Has the peer closed (FIN or RST)? Reads away what comes. */
 bool raw_is_closed(int socket);
+/* The same, keeping what comes behind `*length` bytes; what does not fit is read away. */
+bool raw_gather(int socket, uint8_t *bytes, size_t capacity, size_t *length);
 
 /* ---- wire: a secure pair as a client over a raw socket, to misbehave with ---- */
 

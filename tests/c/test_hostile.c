@@ -16,38 +16,15 @@ static size_t hello_length;
 
 static void start(void) {
     rig_open(&rig);
-    tls_secure_pair *pair = tls_secure_pair_new(rig.client_context, 0, 0, 1);
-    CHECK_OK(tls_secure_pair_set_servername(pair, "localhost"));
-    CHECK_OK(tls_secure_pair_take(pair, hello, sizeof hello, &hello_length));
-    REQUIRE(hello_length > 100 && hello_length < sizeof hello);
-    CHECK_OK(tls_secure_pair_free(pair));
+    hello_length = rig_hello(&rig, hello, sizeof hello);
 }
 
-/* Still serving, and nothing left of those before. */
 static void finish(void) {
-    struct witness client = {0};
-    CHECK_OK(tls_server_set_handshake_timeout(rig.server, 0));
-    RUN_UNTIL(rig.loop, tls_server_connections(rig.server) == 0, 2000);
-    rig_connect_secure(&rig, &client);
-    CHECK_OK(tls_stream_write(client.stream, "x", 1));
-    RUN_UNTIL(rig.loop, rig.accepted.received > 0, 2000);
-    CHECK_EQUAL(rig.server_errors, 0);
-    rig_close(&rig);
+    rig_close_serving(&rig);
 }
 
-/* One clientError of this name, then the close of its stream, and nothing else. */
 static void check_client_error(tls_status status, const char *name) {
-    CHECK_EQUAL(rig.client_errors, 1);
-    CHECK_EQUAL(rig.client_error_status, status);
-    if (name != NULL) {
-        CHECK_TEXT(rig.client_error_name, name);
-    }
-    CHECK_EQUAL(rig.failed.closes, 1);
-    CHECK_TEXT(rig.failed.order, "c");
-    CHECK_EQUAL(rig.failed.had_error, 1);
-    CHECK_EQUAL(rig.connections, 0);
-    rig.client_errors = 0;
-    rig.failed = (struct witness){.several = true};
+    rig_check_client_error(&rig, status, name);
 }
 
 static void c029_client_that_sends_nothing(void) {

@@ -1,5 +1,5 @@
 /* When the system has no more to give, and when connections come and go by the thousand (cases 91, 92,
- * 96). */
+ * 96; S03). */
 #include "support.h"
 
 #include <errno.h>
@@ -27,7 +27,7 @@ static int highest_descriptor(void) {
     return highest;
 }
 
-/* No further descriptor from now on, until allow_descriptors. */
+/* No further descriptor from now on, until return_descriptors. */
 static void forbid_descriptors(void) {
     REQUIRE(getrlimit(RLIMIT_NOFILE, &normal) == 0);
     struct rlimit low = {(rlim_t)highest_descriptor() + 1, normal.rlim_max};
@@ -40,7 +40,7 @@ static void forbid_descriptors(void) {
     REQUIRE(filler_count < 4096 && errno == EMFILE);
 }
 
-static void allow_descriptors(void) {
+static void return_descriptors(void) {
     while (filler_count > 0) {
         close(fillers[--filler_count]);
     }
@@ -67,7 +67,7 @@ static void c091_no_descriptor_left_at_accept(void) {
     CHECK(cpu_ms() - cpu < 100 * patience());
     CHECK(rig.server_errors >= 1);
     CHECK(rig.server_errors < 50);
-    allow_descriptors();
+    return_descriptors();
     /* Nobody knocks anew: those who wait are let in by themselves. */
     RUN_UNTIL(rig.loop, tls_server_connections(rig.server) == WAITING, 3000);
     for (int i = 0; i < WAITING; i++) {
@@ -89,7 +89,7 @@ static void c091_no_spin_on_the_descriptor(void) {
     int64_t cpu = cpu_ms();
     run_for(rig.loop, 300);
     CHECK(cpu_ms() - cpu < 100 * patience());
-    allow_descriptors();
+    return_descriptors();
     RUN_UNTIL(rig.loop, tls_server_connections(rig.server) == 1, 3000);
     close(socket);
     rig_close(&rig);
@@ -115,7 +115,7 @@ static void c092_no_descriptor_left_at_connect(void) {
     CHECK(tls_loop_new() == NULL);
     CHECK_EQUAL(tls_error_status(tls_last_error()), TLS_ERR_SYSTEM);
     CHECK_TEXT(tls_error_name(tls_last_error()), "EMFILE");
-    allow_descriptors();
+    return_descriptors();
     CHECK_OK(tls_connect_options_free(options));
     memset(&client, 0, sizeof client);
     rig_connect_secure(&rig, &client);
@@ -182,13 +182,7 @@ static void c096_many_cycles(void) {
 static void c096_dropped_at_once(void) {
     long count = scaled(1000);
     int *sockets = malloc((size_t)count * sizeof *sockets);
-    struct rlimit limit;
-    getrlimit(RLIMIT_NOFILE, &limit);
-    rlim_t needed = (rlim_t)(2 * count + 100);
-    if (limit.rlim_cur < needed) {
-        limit.rlim_cur = needed < limit.rlim_max ? needed : limit.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &limit);
-    }
+    allow_descriptors(2 * count + 100);
     rig_open(&rig);
     int descriptors = open_descriptors();
     long before = 0;
@@ -228,6 +222,21 @@ static void c096_dropped_at_once(void) {
     rig_close(&rig);
 }
 
+/* The slab of a loop is touched only as used, also where the allocator gives memory that was used. */
+static void s03_later_loops_cost_no_more(void) {
+    long before = 0;
+    for (int round = 0; round < 6; round++) {
+        struct witness client = {0};
+        rig_open(&rig);
+        rig_connect_secure(&rig, &client);
+        rig_close(&rig);
+        before = round == 0 ? resident_kib() : before;
+    }
+    if (runs_natively()) {
+        CHECK(resident_kib() - before < 4096);
+    }
+}
+
 int main(int argc, char **argv) {
     check_begin(argc, argv);
     /* valgrind itself enforces the limit, by closing what was accepted. */
@@ -239,5 +248,6 @@ int main(int argc, char **argv) {
     RUN(c092_refused_and_unresolvable);
     RUN(c096_many_cycles);
     RUN(c096_dropped_at_once);
+    RUN(s03_later_loops_cost_no_more);
     return check_end();
 }

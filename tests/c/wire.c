@@ -46,15 +46,21 @@ void raw_reset(int socket) {
 }
 
 bool raw_is_closed(int socket) {
-    char scrap[4096];
+    return raw_gather(socket, NULL, 0, &(size_t){0});
+}
+
+bool raw_gather(int socket, uint8_t *bytes, size_t capacity, size_t *length) {
+    uint8_t scrap[4096];
     for (;;) {
-        ssize_t count = recv(socket, scrap, sizeof scrap, 0);
+        bool full = *length == capacity;
+        ssize_t count = recv(socket, full ? scrap : bytes + *length, full ? sizeof scrap : capacity - *length, 0);
         if (count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR)) {
             return true;
         }
         if (count < 0) {
             return false;
         }
+        *length += full ? 0 : (size_t)count;
     }
 }
 
