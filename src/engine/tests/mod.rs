@@ -1,5 +1,6 @@
 //! What clients and servers make of each other's certificates, in handshakes in memory.
 
+mod cases;
 mod revocation;
 
 use std::sync::Arc;
