@@ -9,7 +9,6 @@ mod crl;
 mod distinct;
 mod file;
 #[cfg(test)]
-#[allow(dead_code)]
 pub(crate) mod fixtures;
 mod identity;
 mod pem;

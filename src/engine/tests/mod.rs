@@ -1,6 +1,8 @@
 //! What clients and servers make of each other's certificates, in handshakes in memory.
 
 mod cases;
+mod chains;
+mod names;
 mod revocation;
 
 use std::sync::Arc;
