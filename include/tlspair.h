@@ -1271,6 +1271,105 @@ TLS_API tls_server *tls_server_new(tls_loop *loop, tls_context *context);
 TLS_API tls_status tls_server_listen(tls_server *server, int32_t port, const char *host);
 
 /**
+ * Listens on a Unix socket, at once; the listening event follows from the loop. The file is made
+ * here, with the rights that the process's umask leaves, and removed when the server closes, unless
+ * it is another's by then.
+ *
+ * - `path`: of the file; 107 bytes at most on Linux. Not NULL. An abstract name (which begins with a
+ *   NUL) cannot be given.
+ *
+ * The loop's thread. Errors: `TLS_ERR_LISTEN` with the errno: `EADDRINUSE` also for a file that was
+ * left over, and the message tells which it is and what to do; nothing that is there is removed.
+ * `TLS_ERR_INVALID_STATE` (listening already, or closed), `TLS_ERR_INVALID_ARGUMENT` (empty, or too
+ * long, `ENAMETOOLONG`).
+ *
+ * Node: `server.listen(path)`.
+ */
+TLS_API
+tls_status tls_server_listen_path(tls_server *server,
+                                  const char *path);
+
+/**
+ * Listens on a socket that listens already, as from a service manager (socket activation) or the
+ * process that ran before; the listening event follows from the loop.
+ *
+ * - `fd`: a stream socket, TCP or Unix, on which listen(2) was called.
+ * - `close_fd`: 1: the descriptor is the library's once this call has succeeded; do not use or close
+ *   it any more. 0: it stays yours, and so the socket still listens after the server has closed,
+ *   when it blocks again if it did before; until then it does not block.
+ *
+ * The file of a Unix socket stays where it is. The loop's thread. Errors: `TLS_ERR_INVALID_STATE`
+ * (listening already, or closed), `TLS_ERR_INVALID_ARGUMENT` for a descriptor that is not open
+ * (`EBADF`), no socket (`ENOTSOCK`), not a stream socket or not listening; nothing happens to it.
+ *
+ * Node: `server.listen({ fd })`.
+ */
+TLS_API
+tls_status tls_server_listen_fd(tls_server *server,
+                                tls_socket fd,
+                                int32_t close_fd);
+
+/**
+ * Speaks TLS, as this server, over a connection that was accepted elsewhere: after STARTTLS, or in
+ * a program with an accept loop of its own. It is one of the server's connections, with all that
+ * holds for them: handshake timeout, secureConnection or clientError, the count that
+ * `tls_server_set_max_connections` bounds, the close event that waits for it. The server need not
+ * listen; one that never does ends by `tls_server_close` as well.
+ *
+ * - `fd`, `close_fd`: as for `tls_connect_options_set_fd`.
+ * - `received`: bytes that were read from it already, behind the last one in the clear; may be NULL
+ *   only with length 0. Copied. What was sent in the clear before the client knew that TLS follows
+ *   must not be given to anybody as if it had come over TLS: hand it over here, where it fails.
+ * - `length`: of `received`, in bytes.
+ *
+ * Returns the stream, whose handshake is to come, so that you can register callbacks or set user
+ * data; or NULL on failure: `TLS_ERR_INVALID_STATE` (closed, or too many connections),
+ * `TLS_ERR_INVALID_ARGUMENT` as for `tls_connect_options_set_fd`, with the descriptor as it was.
+ * The loop's thread.
+ *
+ * Node: `new tls.TLSSocket(socket, { isServer: true, server })`, `server.emit('connection', socket)`.
+ */
+TLS_API
+tls_stream *tls_server_accept_fd(tls_server *server,
+                                 tls_socket fd,
+                                 int32_t close_fd,
+                                 const void *received,
+                                 size_t length);
+
+/**
+ * Speaks TLS, as this server, over an open stream: TLS in TLS. It is one of the server's
+ * connections, as by `tls_server_accept_fd`.
+ *
+ * - `stream`: as for `tls_connect_options_set_stream`; of the server's loop.
+ * - `received`, `length`: bytes that its data event gave already.
+ *
+ * Returns the new stream, or NULL on failure, with the errors of both. The loop's thread.
+ *
+ * Node: `new tls.TLSSocket(socket, { isServer: true, server })`.
+ */
+TLS_API
+tls_stream *tls_server_accept_stream(tls_server *server,
+                                     tls_stream *stream,
+                                     const void *received,
+                                     size_t length);
+
+/**
+ * Has the listening server keep `tls_loop_run` going, as it does by default. Again: `TLS_OK`. The
+ * loop's thread.
+ *
+ * Node: `server.ref`.
+ */
+TLS_API tls_status tls_server_ref(tls_server *server);
+
+/**
+ * Lets `tls_loop_run` return although the server listens, when nothing else keeps it going; its
+ * connections still do. Also before it listens. Again: `TLS_OK`. The loop's thread.
+ *
+ * Node: `server.unref`.
+ */
+TLS_API tls_status tls_server_unref(tls_server *server);
+
+/**
  * Stops accepting. Open streams live on; the close event follows, from the loop, after the last of
  * them has closed. The loop's thread.
  *
@@ -1285,27 +1384,28 @@ TLS_API tls_status tls_server_close(tls_server *server);
 TLS_API tls_status tls_server_destroy(tls_server *server);
 
 /**
- * The address that the server is bound to, `"127.0.0.1"`; it lives as long as the server. NULL
- * while it does not listen, and on failure. The loop's thread.
+ * The address that the server is bound to, `"127.0.0.1"`, or the path of its Unix socket; it lives
+ * as long as the server. NULL while it does not listen, and on failure. The loop's thread.
  *
- * Node: `server.address().address`.
+ * Node: `server.address().address`; for a Unix socket `server.address()`.
  */
 TLS_API const char *tls_server_address(const tls_server *server);
 
 /**
- * The port that the server is bound to; -1 while it does not listen, and on failure. The loop's thread.
+ * The port that the server is bound to; -1 on a Unix socket, while it does not listen, and on
+ * failure. The loop's thread.
  *
  * Node: `server.address().port`.
  */
-TLS_API
-int32_t tls_server_port(const tls_server *server);
+TLS_API int32_t tls_server_port(const tls_server *server);
 
 /**
- * `"IPv4"` or `"IPv6"`, static; NULL while it does not listen, and on failure. The loop's thread.
+ * `"IPv4"`, `"IPv6"` or `"Unix"`, static; NULL while it does not listen, and on failure. The loop's thread.
  *
  * Node: `server.address().family`.
  */
-TLS_API const char *tls_server_family(const tls_server *server);
+TLS_API
+const char *tls_server_family(const tls_server *server);
 
 /**
  * Sets how long a handshake may take in all, however fast its bytes come; then it is a client error
@@ -1495,11 +1595,98 @@ tls_status tls_connect_options_set_reject_unauthorized(tls_connect_options *opti
                                                        int32_t enabled);
 
 /**
+ * Says that the server listens on a Unix socket. Host and port of `tls_connect` are not connected
+ * to then; the name to verify is the server name, else the host, else `"localhost"`. The stream has
+ * no addresses and no ports. Any thread.
+ *
+ * - `path`: of the socket's file; copied. 107 bytes at most on Linux. An abstract name (which begins
+ *   with a NUL) cannot be given. NULL: host and port count again, as by default.
+ *
+ * Takes the place of a descriptor or a stream that was set before. Errors:
+ * `TLS_ERR_INVALID_ARGUMENT` for an empty path or one that is too long (`ENAMETOOLONG`). Whether
+ * anybody listens there (`ENOENT`, `ECONNREFUSED`) is told by the stream's error event.
+ *
+ * Node: the option `path`.
+ */
+TLS_API
+tls_status tls_connect_options_set_path(tls_connect_options *options,
+                                        const char *path);
+
+/**
+ * Says that there is a connection already, to speak TLS over: after STARTTLS, through a proxy, with
+ * a socketpair. Host and port of `tls_connect` are not connected to then; the name to verify is the
+ * server name, else the host, else `"localhost"`. One connection is made with it; a second
+ * `tls_connect` with the same options is `TLS_ERR_INVALID_STATE` until another is set. Any thread.
+ *
+ * - `fd`: a connected stream socket, TCP or Unix. It is looked at in `tls_connect`.
+ * - `close_fd`: 1: the descriptor is the library's once `tls_connect` has succeeded; do not use or
+ *   close it any more. If that fails it is still yours, and as it was. 0: it stays yours.
+ *
+ * Either way do not read, write or shut down the socket while the stream is open, and do not change
+ * that it does not block. With 0 it blocks again when the close event comes, if it did before; no
+ * FIN is sent, so that you can go on in the clear after a clean end on both sides, and it is for
+ * you to close it. Closing it earlier is harmless, and does not close the connection. Socket
+ * options such as TCP_NODELAY are left as they are until `tls_stream_set_no_delay`.
+ *
+ * Takes the place of a path or stream that was set before. Errors: `TLS_ERR_INVALID_ARGUMENT` for a
+ * negative number and for anything but 0 and 1. `tls_connect` answers the same for a descriptor
+ * that is not open (`EBADF`), no socket (`ENOTSOCK`), not connected (`ENOTCONN`), listening, or not
+ * a stream socket; nothing happens to it.
+ *
+ * Node: the option `socket`.
+ */
+TLS_API
+tls_status tls_connect_options_set_fd(tls_connect_options *options,
+                                      tls_socket fd,
+                                      int32_t close_fd);
+
+/**
+ * Says that TLS is to be spoken over an open stream: TLS in TLS, as behind an HTTPS proxy. Host and
+ * port of `tls_connect` are not connected to then; the name to verify is the server name, else the
+ * host, else `"localhost"`. The loop's thread.
+ *
+ * - `stream`: open, of the loop that is given to `tls_connect`, and in no pipe; its handshake may
+ *   still be under way. It may carry TLS itself.
+ *
+ * From the successful `tls_connect` on the new stream alone reads, writes and ends it: its data, end
+ * and drain events come no more, and writing, ending, pausing, resuming and piping it is
+ * `TLS_ERR_INVALID_STATE`. Its error, timeout and close events still come, its getters answer, and
+ * its handle lives until its close event. An error of it is one of the new stream as well; when the
+ * new stream closes, so does it; and it may be destroyed, which is an error of the new one. One
+ * connection is made with it, as with `tls_connect_options_set_fd`.
+ *
+ * Takes the place of a path or descriptor that was set before. Errors of `tls_connect` then:
+ * `TLS_ERR_INVALID_STATE` (closed, ended, piped, or carrying another already),
+ * `TLS_ERR_INVALID_ARGUMENT` (of another loop).
+ *
+ * Node: the option `socket`.
+ */
+TLS_API
+tls_status tls_connect_options_set_stream(tls_connect_options *options,
+                                          tls_stream *stream);
+
+/**
+ * Hands over bytes that were read from the descriptor or stream already, behind the last one in the
+ * clear (STARTTLS): they are the first of the connection. The next connection uses them up. Any
+ * thread.
+ *
+ * - `data`: copied; may be NULL only with length 0. Takes the place of what was set before.
+ * - `length`: in bytes.
+ *
+ * `tls_connect` answers `TLS_ERR_INVALID_STATE` if there are such bytes and neither a descriptor nor
+ * a stream is set. Errors: `TLS_ERR_INVALID_ARGUMENT`. Node: `socket.unshift`.
+ */
+TLS_API
+tls_status tls_connect_options_set_received_bytes(tls_connect_options *options,
+                                                  const void *data,
+                                                  size_t length);
+
+/**
  * Connects to a server. What comes of it comes as events, from the loop: secure connect, or error
  * and close.
  *
  * - `loop`: the loop that runs it; this thread must own it.
- * - `port`: 1 to 65535.
+ * - `port`: 1 to 65535. Not looked at when the options have a path, a descriptor or a stream.
  * - `host`: a host name or an address; NULL is `"localhost"`. It is looked up off the loop's
  *   thread; its addresses, IPv6 and IPv4, are tried side by side (RFC 8305). Copied.
  * - `options`: NULL is the defaults: the well-known roots are trusted and the host's name is
@@ -1508,8 +1695,8 @@ tls_status tls_connect_options_set_reject_unauthorized(tls_connect_options *opti
  *   `tls_stream_on_secure_connect`; may be NULL.
  * - `user_data`: for that callback.
  *
- * Returns the stream, or NULL on failure: `TLS_ERR_INVALID_ARGUMENT` (port, host), or what the
- * context's first use may answer. Later errors: `TLS_ERR_RESOLVE` (`ENOTFOUND`),
+ * Returns the stream, or NULL on failure: `TLS_ERR_INVALID_ARGUMENT` (port, host), what the
+ * descriptor or stream in the options may answer, or what the context's first use may answer. Later errors: `TLS_ERR_RESOLVE` (`ENOTFOUND`),
  * `TLS_ERR_CONNECT` (`ECONNREFUSED`, ...), `TLS_ERR_VERIFY`, `TLS_ERR_TLS`, `TLS_ERR_RESET`.
  *
  * The loop's thread. Node: `tls.connect`.
@@ -1632,6 +1819,22 @@ TLS_API
 tls_status tls_stream_set_keep_alive(tls_stream *stream,
                                      int32_t enabled,
                                      uint64_t initial_delay_ms);
+
+/**
+ * Has the open stream keep `tls_loop_run` going, as it does by default. Again: `TLS_OK`. The loop's
+ * thread.
+ *
+ * Node: `socket.ref`.
+ */
+TLS_API tls_status tls_stream_ref(tls_stream *stream);
+
+/**
+ * Lets `tls_loop_run` return although the stream is open, when nothing else keeps it going; the
+ * stream is served as before while the loop runs. Again: `TLS_OK`. The loop's thread.
+ *
+ * Node: `socket.unref`.
+ */
+TLS_API tls_status tls_stream_unref(tls_stream *stream);
 
 /**
  * Keeps a pointer of yours with the stream. The loop's thread.

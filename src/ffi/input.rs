@@ -4,7 +4,9 @@ use std::ffi::{c_char, c_void, CStr, OsStr};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+use super::event_loop::tls_socket;
 use crate::error::{Error, Result};
+use crate::net::GivenFd;
 
 /// Bytes of the caller, for the length of the call. NULL with length 0 is empty.
 ///
@@ -94,6 +96,19 @@ pub(super) unsafe fn path<'a>(path: *const c_char) -> Result<&'a Path> {
     // SAFETY: the caller's promise.
     let bytes = unsafe { CStr::from_ptr(path) }.to_bytes();
     Ok(Path::new(OsStr::from_bytes(bytes)))
+}
+
+/// A descriptor of the user's and whether it is ours to close. What it stands for is looked at later.
+pub(super) fn given_fd(fd: tls_socket, close_fd: i32) -> Result<GivenFd> {
+    if fd < 0 {
+        return Err(Error::argument(format!(
+            "a descriptor is not negative, as {fd} is"
+        )));
+    }
+    Ok(GivenFd {
+        fd,
+        close_fd: flag(close_fd, "close_fd")?,
+    })
 }
 
 /// A truth value: 0 or 1, nothing else.

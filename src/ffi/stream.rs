@@ -143,6 +143,24 @@ fn object(stream: *const tls_stream) -> Result<Rc<StreamObject>> {
     registry::local(stream as u64)
 }
 
+/// The stream behind a handle, for whatever goes on top of it.
+pub(super) fn inner(handle: u64) -> Result<Rc<Stream>> {
+    let object = registry::local::<StreamObject>(handle)?;
+    Ok(Rc::clone(&object.stream))
+}
+
+/// Changes what belongs to the stream on top, if the stream carries one.
+fn change_own(
+    stream: *mut tls_stream,
+    change: impl FnOnce(&StreamObject) -> Result<()>,
+) -> tls_status {
+    guard::status(|| {
+        let object = object(stream)?;
+        object.stream.check_carries_none()?;
+        change(&object)
+    })
+}
+
 fn change(stream: *mut tls_stream, change: impl FnOnce(&StreamObject) -> Result<()>) -> tls_status {
     guard::status(|| change(&*object(stream)?))
 }
@@ -151,7 +169,7 @@ fn change(stream: *mut tls_stream, change: impl FnOnce(&StreamObject) -> Result<
 /// and close.
 ///
 /// - `loop`: the loop that runs it; this thread must own it.
-/// - `port`: 1 to 65535.
+/// - `port`: 1 to 65535. Not looked at when the options have a path, a descriptor or a stream.
 /// - `host`: a host name or an address; NULL is `"localhost"`. It is looked up off the loop's
 ///   thread; its addresses, IPv6 and IPv4, are tried side by side (RFC 8305). Copied.
 /// - `options`: NULL is the defaults: the well-known roots are trusted and the host's name is
@@ -160,8 +178,8 @@ fn change(stream: *mut tls_stream, change: impl FnOnce(&StreamObject) -> Result<
 ///   `tls_stream_on_secure_connect`; may be NULL.
 /// - `user_data`: for that callback.
 ///
-/// Returns the stream, or NULL on failure: `TLS_ERR_INVALID_ARGUMENT` (port, host), or what the
-/// context's first use may answer. Later errors: `TLS_ERR_RESOLVE` (`ENOTFOUND`),
+/// Returns the stream, or NULL on failure: `TLS_ERR_INVALID_ARGUMENT` (port, host), what the
+/// descriptor or stream in the options may answer, or what the context's first use may answer. Later errors: `TLS_ERR_RESOLVE` (`ENOTFOUND`),
 /// `TLS_ERR_CONNECT` (`ECONNREFUSED`, ...), `TLS_ERR_VERIFY`, `TLS_ERR_TLS`, `TLS_ERR_RESET`.
 ///
 /// The loop's thread. Node: `tls.connect`.
@@ -176,24 +194,24 @@ pub unsafe extern "C" fn tls_connect(
 ) -> *mut tls_stream {
     guard::value(std::ptr::null_mut(), || {
         let home = event_loop::object(r#loop)?;
-        let port = input::port(port, 1)?;
+        let options = connect_options::object_or_defaults(options)?;
+        let port = if options.goes_to_host() {
+            input::port(port, 1)?
+        } else {
+            0
+        };
         // SAFETY: NUL-terminated by contract.
         let host = unsafe { input::optional_text(host, "the host") }?;
         // Checked before the options' context freezes: a refused call changes nothing.
         host.map_or(Ok(()), crate::engine::check_host)?;
-        let options = connect_options::resolve(options)?;
-        let stream = net::connect(&home.event_loop, port, host, options)?;
-        let object = match StreamObject::register(&stream, home.handle.get()) {
-            Ok(object) => object,
-            Err(error) => {
-                stream.destroy();
-                return Err(error);
-            }
-        };
-        object.secure_connect.set(on_secure_connect, user_data);
-        let handle = object.handle();
-        stream.set_events(object);
-        Ok(handle)
+        let resolved = options.resolve(&home.event_loop)?;
+        let made = net::connect(&home.event_loop, port, host, resolved, |stream| {
+            let object = StreamObject::register(stream, home.handle.get())?;
+            object.secure_connect.set(on_secure_connect, user_data);
+            Ok(object)
+        });
+        options.settle(made.is_ok());
+        Ok(made?.tag() as *mut tls_stream)
     })
 }
 
@@ -231,7 +249,7 @@ pub unsafe extern "C" fn tls_stream_write(
 /// Node: `stream.end`.
 #[no_mangle]
 pub extern "C" fn tls_stream_end(stream: *mut tls_stream) -> tls_status {
-    change(stream, |object| {
+    change_own(stream, |object| {
         object.stream.end();
         Ok(())
     })
@@ -259,7 +277,7 @@ pub extern "C" fn tls_stream_destroy(stream: *mut tls_stream) -> tls_status {
 /// Node: `stream.pause`.
 #[no_mangle]
 pub extern "C" fn tls_stream_pause(stream: *mut tls_stream) -> tls_status {
-    change(stream, |object| {
+    change_own(stream, |object| {
         object.stream.pause();
         Ok(())
     })
@@ -272,7 +290,7 @@ pub extern "C" fn tls_stream_pause(stream: *mut tls_stream) -> tls_status {
 /// Node: `stream.resume`.
 #[no_mangle]
 pub extern "C" fn tls_stream_resume(stream: *mut tls_stream) -> tls_status {
-    change(stream, |object| {
+    change_own(stream, |object| {
         object.stream.resume();
         Ok(())
     })
@@ -317,7 +335,7 @@ pub extern "C" fn tls_stream_set_allow_half_open(
     stream: *mut tls_stream,
     enabled: i32,
 ) -> tls_status {
-    change(stream, |object| {
+    change_own(stream, |object| {
         let enabled = input::flag(enabled, "enabled")?;
         object.stream.set_allow_half_open(enabled);
         Ok(())
@@ -367,6 +385,30 @@ pub extern "C" fn tls_stream_set_keep_alive(
         let on = input::flag(enabled, "enabled")?;
         let delay = Duration::from_millis(initial_delay_ms);
         object.stream.set_keep_alive(on.then_some(delay))
+    })
+}
+
+/// Has the open stream keep `tls_loop_run` going, as it does by default. Again: `TLS_OK`. The loop's
+/// thread.
+///
+/// Node: `socket.ref`.
+#[no_mangle]
+pub extern "C" fn tls_stream_ref(stream: *mut tls_stream) -> tls_status {
+    change(stream, |object| {
+        object.stream.set_ref(true);
+        Ok(())
+    })
+}
+
+/// Lets `tls_loop_run` return although the stream is open, when nothing else keeps it going; the
+/// stream is served as before while the loop runs. Again: `TLS_OK`. The loop's thread.
+///
+/// Node: `socket.unref`.
+#[no_mangle]
+pub extern "C" fn tls_stream_unref(stream: *mut tls_stream) -> tls_status {
+    change(stream, |object| {
+        object.stream.set_ref(false);
+        Ok(())
     })
 }
 

@@ -1,24 +1,28 @@
 //! How a client gets its connection: look the host up off the loop's thread, then try its addresses
-//! in turn with a head start each, and take the first that answers (RFC 8305).
+//! in turn with a head start each, and take the first that answers (RFC 8305). A Unix socket is one
+//! more address; a connection that the user brings along needs none.
 
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mio::net::TcpStream;
+use mio::net::{TcpStream, UnixStream};
 use mio::unix::SourceFd;
 use mio::{Interest, Token};
 use socket2::Socket;
 
 use super::event_loop::{Entry, Loop};
 use super::resolver;
+use super::socket_file::check_path;
 use super::stream::{Io, Stream};
 use super::timers::{Timer, TimerId};
 use super::transport::Transport;
+use super::StreamEvents;
 use crate::context::FrozenContext;
 use crate::engine::{bare_address, check_host, Connection, Settings, VerifyName};
 use crate::error::{Error, Result, Status};
@@ -32,19 +36,79 @@ pub struct ConnectOptions {
     pub servername: Option<String>,
     pub verify_name: VerifyName,
     pub reject_unauthorized: bool,
+    pub route: Route,
+    /// Bytes of the carrier that were read already.
+    pub received: Vec<u8>,
+}
+
+/// How to the server.
+#[derive(Default)]
+pub enum Route {
+    /// By host and port.
+    #[default]
+    Host,
+    /// Through the Unix socket of this name.
+    Path(PathBuf),
+    /// There is a connection already.
+    Over(Transport),
+}
+
+/// One place to try.
+#[derive(Clone)]
+enum Address {
+    Ip(SocketAddr),
+    Path(PathBuf),
+}
+
+impl Address {
+    fn connect(&self) -> io::Result<Socket> {
+        let fd = match self {
+            Address::Ip(address) => OwnedFd::from(TcpStream::connect(*address)?),
+            Address::Path(path) => OwnedFd::from(UnixStream::connect(path)?),
+        };
+        Ok(fd.into())
+    }
 }
 
 /// A stream's way to its socket.
 pub struct Connecting {
     host: String,
     port: u16,
-    addresses: VecDeque<SocketAddr>,
-    attempts: Vec<(Token, SocketAddr, Socket)>,
-    last_failure: Option<(SocketAddr, io::Error)>,
+    addresses: VecDeque<Address>,
+    attempts: Vec<(Token, Address, Socket)>,
+    last_failure: Option<(Address, io::Error)>,
     timer: Option<TimerId>,
 }
 
 impl Connecting {
+    fn new(host: &str, port: u16, address: Option<Address>) -> Connecting {
+        Connecting {
+            host: host.to_owned(),
+            port,
+            addresses: address.into_iter().collect(),
+            attempts: Vec::new(),
+            last_failure: None,
+            timer: None,
+        }
+    }
+
+    fn failure(&self, address: &Address, cause: &io::Error) -> Box<Error> {
+        let what = match address {
+            Address::Ip(address) => format!(
+                "cannot connect to {} port {} ({address})",
+                self.host, self.port
+            ),
+            Address::Path(path) => {
+                format!("cannot connect to the Unix socket {}", path.display())
+            }
+        };
+        let mut error = Error::system(Status::Connect, what, cause);
+        if matches!(address, Address::Path(_)) && cause.kind() == io::ErrorKind::ConnectionRefused {
+            error.message += "; nobody listens there: the server has ended, or has not started";
+        }
+        error
+    }
+
     /// Closes all attempts.
     pub fn give_up(&mut self, event_loop: &Loop) {
         event_loop.cancel(self.timer.take());
@@ -55,12 +119,14 @@ impl Connecting {
     }
 }
 
-/// Connects to `host` (`None`: `localhost`) and `port`; what comes of it comes as events.
+/// Connects to `host` (`None`: `localhost`) and `port`, unless the options know another way; what
+/// comes of it comes as events. The name to verify is the server name, else the host.
 pub fn connect(
     event_loop: &Rc<Loop>,
     port: u16,
     host: Option<&str>,
     options: ConnectOptions,
+    register: impl FnOnce(&Rc<Stream>) -> Result<Rc<dyn StreamEvents>>,
 ) -> Result<Rc<Stream>> {
     let host = host.unwrap_or("localhost");
     check_host(host)?;
@@ -70,37 +136,41 @@ pub fn connect(
         reject_unauthorized: options.reject_unauthorized,
         ..Settings::client()
     };
-    let mut io = Io::new(Connection::new(&options.context, settings)?);
-    let address = bare_address(host).map(|address| SocketAddr::new(address, port));
-    io.connecting = Some(Box::new(Connecting {
-        host: host.to_owned(),
-        port,
-        addresses: address.into_iter().collect(),
-        attempts: Vec::new(),
-        last_failure: None,
-        timer: None,
-    }));
-    let mut made = None;
-    let token = event_loop.insert(|token| {
-        let stream = Stream::new(event_loop, token, None, io);
-        made = Some(Rc::clone(&stream));
-        Entry::Attempt(stream)
-    });
-    let Some(stream) = made else {
-        return Err(Error::new(
-            Status::Internal,
-            "ERR_INTERNAL",
-            "the loop made no entry for the stream",
-        ));
-    };
-    if address.is_some() {
-        event_loop.to_serve(Entry::Attempt(Rc::clone(&stream)));
-    } else {
-        let asked = resolver::resolve(host.to_owned(), port, token, event_loop.remote());
-        if let Err(error) = asked {
-            stream.destroy();
-            return Err(error);
+    let address = match options.route {
+        Route::Over(transport) => {
+            let io = Io::new(Connection::new(&options.context, settings)?);
+            let stream = Stream::insert(event_loop, None, io, Entry::Stream)?;
+            let remote = transport.remote_address();
+            stream.begin(transport, remote, options.received, |stream| {
+                register(stream).map(Some)
+            })?;
+            stream.serve_later();
+            return Ok(stream);
         }
+        Route::Path(path) => {
+            check_path(&path)?;
+            Some(Address::Path(path))
+        }
+        Route::Host => {
+            bare_address(host).map(|address| Address::Ip(SocketAddr::new(address, port)))
+        }
+    };
+    let asks = address.is_none();
+    let mut io = Io::new(Connection::new(&options.context, settings)?);
+    io.connecting = Some(Box::new(Connecting::new(host, port, address)));
+    let stream = Stream::insert(event_loop, None, io, Entry::Attempt)?;
+    let begun = register(&stream).and_then(|events| {
+        stream.set_events(events);
+        if asks {
+            let answer_to = event_loop.remote();
+            return resolver::resolve(host.to_owned(), port, stream.token, answer_to);
+        }
+        event_loop.to_serve(Entry::Attempt(Rc::clone(&stream)));
+        Ok(())
+    });
+    if let Err(error) = begun {
+        stream.destroy();
+        return Err(error);
     }
     Ok(stream)
 }
@@ -115,7 +185,8 @@ impl Stream {
             };
             match answer {
                 Ok(addresses) if !addresses.is_empty() => {
-                    connecting.addresses = resolver::interleave(addresses);
+                    let addresses = resolver::interleave(addresses);
+                    connecting.addresses = addresses.into_iter().map(Address::Ip).collect();
                     None
                 }
                 other => Some(not_found(&connecting.host, other.err().as_ref())),
@@ -144,7 +215,7 @@ impl Stream {
 
     fn try_addresses(self: &Rc<Self>, connecting: &mut Connecting) -> Option<Box<Error>> {
         while let Some(address) = connecting.addresses.pop_front() {
-            match self.attempt(address) {
+            match self.attempt(&address) {
                 Ok((token, socket)) => {
                     connecting.attempts.push((token, address, socket));
                     if !connecting.addresses.is_empty() {
@@ -161,18 +232,11 @@ impl Stream {
             return None;
         }
         let (address, cause) = connecting.last_failure.take()?;
-        Some(Error::system(
-            Status::Connect,
-            format!(
-                "cannot connect to {} port {} ({address})",
-                connecting.host, connecting.port
-            ),
-            &cause,
-        ))
+        Some(connecting.failure(&address, &cause))
     }
 
-    fn attempt(self: &Rc<Self>, address: SocketAddr) -> io::Result<(Token, Socket)> {
-        let socket = Socket::from(OwnedFd::from(TcpStream::connect(address)?));
+    fn attempt(self: &Rc<Self>, address: &Address) -> io::Result<(Token, Socket)> {
+        let socket = address.connect()?;
         let event_loop = &self.event_loop;
         let token = event_loop.insert(|_| Entry::Attempt(Rc::clone(self)));
         let registered = event_loop.registry().register(
@@ -216,24 +280,26 @@ impl Stream {
         };
         self.event_loop.remove(token);
         match connected {
-            Some((address, socket)) => self.connected(address, socket),
+            Some((address, socket)) => self.connected(&address, socket),
             None => self.next_attempt(),
         }
     }
 
-    fn connected(self: &Rc<Self>, address: SocketAddr, socket: Socket) {
-        let transport = Transport::Socket(socket);
+    fn connected(self: &Rc<Self>, address: &Address, socket: Socket) {
         let moved = {
             let mut io = self.io.borrow_mut();
             if let Some(mut connecting) = io.connecting.take() {
                 connecting.give_up(&self.event_loop);
             }
-            let _ = transport.set_no_delay(io.no_delay);
+            if let Address::Ip(address) = address {
+                let _ = socket.set_tcp_nodelay(io.no_delay);
+                io.remote_address = Some(*address);
+            }
+            let transport = Transport::Socket(socket);
             if io.keep_alive.is_some() {
                 let _ = transport.set_keep_alive(io.keep_alive);
             }
             let moved = transport.watch_room(self.event_loop.registry(), self.token, false);
-            io.remote_address = Some(address);
             io.transport = Some(transport);
             moved
         };

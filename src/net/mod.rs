@@ -4,14 +4,19 @@
 mod buffers;
 mod connect;
 mod event_loop;
+mod given;
+mod listener;
+mod liveness;
 mod pipe;
 mod remote;
 mod resolver;
 mod server;
+mod socket_file;
 mod stream;
 mod timers;
 mod transfer;
 mod transport;
+mod tunnel;
 mod write_queue;
 
 use std::rc::Rc;
@@ -19,11 +24,15 @@ use std::rc::Rc;
 use crate::error::{Error, Result};
 
 pub use buffers::DEFAULT_SLAB_BUFFER_SIZE;
-pub use connect::{connect, ConnectOptions};
+pub use connect::{connect, ConnectOptions, Route};
 pub use event_loop::Loop;
+pub use given::GivenFd;
+pub use listener::Address;
 pub use remote::Remote;
 pub use server::{Server, DEFAULT_HANDSHAKE_TIMEOUT};
+pub use socket_file::check_path;
 pub use stream::Stream;
+pub use transport::{Carrier, Transport};
 
 /// What a stream tells. `error` comes at most once; `close` comes once and last.
 pub trait StreamEvents {

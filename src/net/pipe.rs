@@ -22,6 +22,8 @@ impl Stream {
                 "both streams of a pipe must belong to the same loop",
             ));
         }
+        source.check_carries_none()?;
+        destination.check_carries_none()?;
         if source.is_closed() || destination.is_closed() || destination.state.get().ending {
             return Err(Error::state(
                 "a stream that is closed, or a destination that was ended, cannot be piped",
@@ -81,6 +83,14 @@ impl Stream {
             .borrow()
             .as_ref()
             .is_some_and(|pipes| pipes.from.iter().any(|source| !Rc::ptr_eq(source, self)))
+    }
+
+    /// Is it a source or a destination of others?
+    pub(super) fn is_in_pipe(&self) -> bool {
+        self.pipes
+            .borrow()
+            .as_ref()
+            .is_some_and(|pipes| !pipes.into.is_empty() || !pipes.from.is_empty())
     }
 
     /// This destination has room again.

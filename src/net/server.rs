@@ -3,19 +3,21 @@
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::os::fd::OwnedFd;
+use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mio::net::TcpListener;
-use mio::{Interest, Token};
-use socket2::{Domain, Protocol, Socket, Type};
+use mio::Token;
+use socket2::Socket;
 
 use super::event_loop::{Closing, Entry, Loop};
+use super::given::GivenFd;
+use super::listener::{Address, Listener};
+use super::liveness::Liveness;
 use super::stream::{Io, Stream};
 use super::timers::{Timer, TimerId};
-use super::transport::Transport;
+use super::transport::{Carrier, Transport};
 use super::{resolver, ServerEvents};
 use crate::context::FrozenContext;
 use crate::engine::{Connection, Settings};
@@ -27,8 +29,6 @@ pub const DEFAULT_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Connections accepted in one turn; then others are served.
 const ACCEPTS: usize = 64;
-/// Connections that the system queues for us.
-const BACKLOG: i32 = 1024;
 /// Out of descriptors or memory: how long to wait before accepting again.
 const STARVED: Duration = Duration::from_millis(100);
 
@@ -45,12 +45,11 @@ pub struct Server {
     event_loop: Rc<Loop>,
     context: Arc<FrozenContext>,
     events: RefCell<Option<Rc<dyn ServerEvents>>>,
-    listener: RefCell<Option<TcpListener>>,
+    listener: RefCell<Option<Listener>>,
     token: Cell<Option<Token>>,
-    address: Cell<Option<SocketAddr>>,
     state: Cell<State>,
-    /// Counted among what keeps the loop going.
-    counted: Cell<bool>,
+    /// Begins with listening.
+    liveness: Liveness,
     connections: Cell<usize>,
     max_connections: Cell<Option<usize>>,
     handshake_timeout: Cell<Duration>,
@@ -76,9 +75,8 @@ impl Server {
             events: RefCell::new(None),
             listener: RefCell::new(None),
             token: Cell::new(None),
-            address: Cell::new(None),
             state: Cell::new(State::New),
-            counted: Cell::new(false),
+            liveness: Liveness::default(),
             connections: Cell::new(0),
             max_connections: Cell::new(None),
             handshake_timeout: Cell::new(DEFAULT_HANDSHAKE_TIMEOUT),
@@ -102,39 +100,49 @@ impl Server {
     /// Binds and listens at once; the listening event follows from the loop. No host: any IPv4
     /// address. A host name is looked up here, which may block.
     pub fn listen(self: &Rc<Self>, port: u16, host: Option<&str>) -> Result<()> {
-        match self.state.get() {
-            State::New => {}
-            State::Listening => return Err(Error::state("the server is listening already")),
-            State::Closing | State::Closed => return Err(Error::state("the server is closed")),
-        }
+        self.check_may_listen()?;
         let address = match host {
             None => SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)),
             Some(host) => local_address(host, port)?,
         };
-        let failed = |cause: io::Error| {
-            Error::system(
-                Status::Listen,
-                format!("cannot listen on {address}"),
-                &cause,
-            )
-        };
-        let mut listener = bind(address).map_err(failed)?;
-        let bound = listener.local_addr().map_err(failed)?;
-        let token = self.event_loop.insert(|_| Entry::Server(Rc::clone(self)));
-        let registered =
-            self.event_loop
-                .registry()
-                .register(&mut listener, token, Interest::READABLE);
-        if let Err(cause) = registered {
-            self.event_loop.remove(token);
-            return Err(failed(cause));
+        self.listen_on(Listener::bind(address)?)
+    }
+
+    /// The same on a Unix socket, whose file goes with the server.
+    pub fn listen_path(self: &Rc<Self>, path: &Path) -> Result<()> {
+        self.check_may_listen()?;
+        self.listen_on(Listener::bind_path(path)?)
+    }
+
+    /// The same on a socket that listens already.
+    pub fn listen_fd(self: &Rc<Self>, given: GivenFd) -> Result<()> {
+        self.check_may_listen()?;
+        self.listen_on(Listener::adopt(given)?)
+    }
+
+    fn check_may_listen(&self) -> Result<()> {
+        match self.state.get() {
+            State::New => Ok(()),
+            State::Listening => Err(Error::state("the server is listening already")),
+            State::Closing | State::Closed => Err(Error::state("the server is closed")),
         }
-        self.address.set(Some(bound));
+    }
+
+    fn listen_on(self: &Rc<Self>, mut listener: Listener) -> Result<()> {
+        let token = self.event_loop.insert(|_| Entry::Server(Rc::clone(self)));
+        if let Err(cause) = listener.watch(self.event_loop.registry(), token) {
+            self.event_loop.remove(token);
+            return Err(Error::system(
+                Status::Listen,
+                "cannot watch the listening socket",
+                &cause,
+            ));
+        }
+        listener.keep();
         self.token.set(Some(token));
         *self.listener.borrow_mut() = Some(listener);
         self.state.set(State::Listening);
-        self.counted.set(true);
-        self.event_loop.keep_alive(true);
+        self.liveness.begin(&self.event_loop);
         self.event_loop.to_tell_listening(Rc::clone(self));
         Ok(())
     }
@@ -179,8 +187,9 @@ impl Server {
 
     fn stop_listening(&self) {
         self.state.set(State::Closing);
-        self.address.set(None);
-        *self.listener.borrow_mut() = None;
+        if let Some(listener) = self.listener.take() {
+            listener.close(self.event_loop.registry());
+        }
         if let Some(token) = self.token.take() {
             self.event_loop.remove(token);
         }
@@ -200,14 +209,17 @@ impl Server {
         if let Some(events) = events {
             events.close();
         }
-        if self.counted.take() {
-            self.event_loop.keep_alive(false);
-        }
+        self.liveness.end(&self.event_loop);
+    }
+
+    /// Does the listening server keep the loop going? By default.
+    pub fn set_ref(&self, on: bool) {
+        self.liveness.set_ref(&self.event_loop, on);
     }
 
     /// Where the server listens, while it does.
-    pub fn local_address(&self) -> Option<SocketAddr> {
-        self.address.get()
+    pub fn local_address(&self) -> Option<Address> {
+        Some(self.listener.borrow().as_ref()?.address().clone())
     }
 
     /// Total time of a handshake; `None`: the default. For connections to come.
@@ -246,10 +258,9 @@ impl Server {
                 None => return,
             };
             match accepted {
-                Ok((socket, address)) => {
+                Ok((socket, peer)) => {
                     self.starvation_told.set(false);
-                    let socket = Socket::from(OwnedFd::from(socket));
-                    self.accepted(Transport::Socket(socket), address);
+                    self.accepted(socket, peer);
                 }
                 Err(cause) if cause.kind() == io::ErrorKind::WouldBlock => return,
                 Err(cause) if errno::is_exhaustion(cause.raw_os_error().unwrap_or(0)) => {
@@ -291,56 +302,64 @@ impl Server {
         self.accept_ready();
     }
 
-    fn accepted(self: &Rc<Self>, transport: Transport, address: SocketAddr) {
-        let open = self.connections.get();
-        if self.max_connections.get().is_some_and(|max| open >= max) {
+    fn accepted(self: &Rc<Self>, socket: Socket, peer: Option<SocketAddr>) {
+        if self.is_full() {
             return;
         }
-        let settings = Settings::server(self.request_cert.get(), self.reject_unauthorized.get());
-        let connection = match Connection::new(&self.context, settings) {
-            Ok(connection) => connection,
-            Err(error) => {
-                if let Some(events) = self.events() {
-                    events.error(&error);
-                }
-                return;
-            }
-        };
         // Linux lets an accepted socket inherit the listener's.
         #[cfg(not(target_os = "linux"))]
-        let _ = transport.set_no_delay(true);
-        let mut made = None;
-        let event_loop = &self.event_loop;
-        let token = event_loop.insert(|token| {
-            let mut io = Io::new(connection);
-            io.remote_address = Some(address);
-            let stream = Stream::new(event_loop, token, Some(Rc::clone(self)), io);
-            made = Some(Rc::clone(&stream));
-            Entry::Stream(stream)
-        });
-        let Some(stream) = made else {
-            return;
-        };
-        self.connections.set(open + 1);
-        let registered = transport.watch(event_loop.registry(), token);
-        stream.io.borrow_mut().transport = Some(transport);
-        stream.arm_handshake_timer(self.handshake_timeout.get());
-        if let Some(events) = self.events() {
-            match events.accepted(&stream) {
-                Ok(theirs) => stream.set_events(theirs),
-                Err(error) => {
-                    stream.destroy();
-                    return events.error(&error);
-                }
+        if peer.is_some() {
+            let _ = socket.set_tcp_nodelay(true);
+        }
+        if let Err(error) = self.open(Transport::Socket(socket), peer, Vec::new()) {
+            if let Some(events) = self.events() {
+                events.error(&error);
             }
         }
-        if let Err(cause) = registered {
-            stream.fail(Error::system(
-                Status::System,
-                "cannot watch the connection",
-                &cause,
+    }
+
+    /// Serves a connection that the user brings along, of which `received` was read already. Also
+    /// before the server listens, or if it never does.
+    pub fn accept(self: &Rc<Self>, carrier: Carrier, received: &[u8]) -> Result<Rc<Stream>> {
+        if matches!(self.state.get(), State::Closing | State::Closed) {
+            return Err(Error::state("the server is closed"));
+        }
+        if self.is_full() {
+            return Err(Error::state(
+                "the server has as many connections as its max_connections allows",
             ));
         }
+        let transport = Transport::over(carrier, &self.event_loop)?;
+        let peer = transport.remote_address();
+        let stream = self.open(transport, peer, received.to_vec())?;
+        stream.serve_later();
+        Ok(stream)
+    }
+
+    fn is_full(&self) -> bool {
+        self.max_connections
+            .get()
+            .is_some_and(|max| self.connections.get() >= max)
+    }
+
+    /// One more connection, whose handshake is to come.
+    fn open(
+        self: &Rc<Self>,
+        transport: Transport,
+        peer: Option<SocketAddr>,
+        received: Vec<u8>,
+    ) -> Result<Rc<Stream>> {
+        let settings = Settings::server(self.request_cert.get(), self.reject_unauthorized.get());
+        let connection = Connection::new(&self.context, settings)?;
+        let server = Some(Rc::clone(self));
+        let stream = Stream::insert(&self.event_loop, server, Io::new(connection), Entry::Stream)?;
+        self.connections.set(self.connections.get() + 1);
+        stream.begin(transport, peer, received, |stream| match self.events() {
+            Some(events) => events.accepted(stream).map(Some),
+            None => Ok(None),
+        })?;
+        stream.arm_handshake_timer(self.handshake_timeout.get());
+        Ok(stream)
     }
 
     pub(super) fn tell_secure_connection(&self, stream: &Rc<Stream>) {
@@ -371,22 +390,4 @@ fn local_address(host: &str, port: u16) -> Result<SocketAddr> {
     let found = resolver::look_up(host, port);
     let first = found.as_ref().ok().and_then(|found| found.first().copied());
     first.ok_or_else(|| super::connect::not_found(host, found.err().as_ref()))
-}
-
-fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = Socket::new(
-        Domain::for_address(address),
-        Type::STREAM,
-        Some(Protocol::TCP),
-    )?;
-    if address.is_ipv6() {
-        socket.set_only_v6(false)?;
-    }
-    // A server that is started again must not wait for the old connections' last minute.
-    socket.set_reuse_address(true)?;
-    socket.set_tcp_nodelay(true)?;
-    socket.set_nonblocking(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    Ok(TcpListener::from_std(socket.into()))
 }

@@ -10,6 +10,7 @@ use mio::Token;
 
 use super::connect::Connecting;
 use super::event_loop::{Closing, Entry, Loop};
+use super::liveness::Liveness;
 use super::server::Server;
 use super::timers::{Timer, TimerId};
 use super::transport::Transport;
@@ -35,6 +36,7 @@ pub struct Stream {
     pub(super) bytes_read: Cell<u64>,
     idle: RefCell<Option<Box<Idle>>>,
     handshake_timer: Cell<Option<TimerId>>,
+    liveness: Liveness,
     /// A number of whoever uses the stream.
     tag: Cell<u64>,
 }
@@ -101,6 +103,8 @@ pub(super) struct State {
     pub serving: bool,
     /// `end` was called, by the user or because the peer ended.
     pub ending: bool,
+    /// Closes once all is sent, whatever the peer does.
+    pub winding_up: bool,
     /// Everything was sent, close_notify and FIN included.
     pub output_done: bool,
     /// The peer's end was told.
@@ -125,16 +129,20 @@ pub(super) struct Flow {
     pub paused: bool,
     /// Paused because what it is piped into is full.
     pub paused_by_pipe: bool,
+    /// Paused because the stream that it carries does not read.
+    pub paused_by_above: bool,
     pub has_data_callback: bool,
     pub piped: bool,
     /// `resume` without a consumer, or `end`: data may be dropped.
     pub discard: bool,
     pub allow_half_open: bool,
+    /// Another stream is on top, which alone reads and writes it.
+    pub carries: bool,
 }
 
 impl Flow {
     pub fn is_paused(self) -> bool {
-        self.paused || self.paused_by_pipe
+        self.paused || self.paused_by_pipe || self.paused_by_above
     }
 
     pub fn has_consumer(self) -> bool {
@@ -157,13 +165,30 @@ pub(super) fn update<T: Copy>(cell: &Cell<T>, change: impl FnOnce(&mut T)) {
 
 impl Stream {
     /// A stream that keeps its loop going, behind the token of the entry that `entry` makes of it.
-    pub(super) fn new(
+    pub(super) fn insert(
         event_loop: &Rc<Loop>,
-        token: Token,
         server: Option<Rc<Server>>,
         io: Io,
-    ) -> Rc<Stream> {
-        event_loop.keep_alive(true);
+        entry: fn(Rc<Stream>) -> Entry,
+    ) -> Result<Rc<Stream>> {
+        let mut made = None;
+        event_loop.insert(|token| {
+            let stream = Stream::new(event_loop, token, server, io);
+            made = Some(Rc::clone(&stream));
+            entry(stream)
+        });
+        made.ok_or_else(|| {
+            Error::new(
+                Status::Internal,
+                "ERR_INTERNAL",
+                "the loop made no entry for the stream",
+            )
+        })
+    }
+
+    fn new(event_loop: &Rc<Loop>, token: Token, server: Option<Rc<Server>>, io: Io) -> Rc<Stream> {
+        let liveness = Liveness::default();
+        liveness.begin(event_loop);
         Rc::new(Stream {
             event_loop: Rc::clone(event_loop),
             token,
@@ -178,6 +203,7 @@ impl Stream {
             bytes_read: Cell::new(0),
             idle: RefCell::new(None),
             handshake_timer: Cell::new(None),
+            liveness,
             tag: Cell::new(0),
         })
     }
@@ -191,8 +217,63 @@ impl Stream {
         self.tag.get()
     }
 
-    pub fn set_events(&self, events: Rc<dyn StreamEvents>) {
+    pub(super) fn set_events(&self, events: Rc<dyn StreamEvents>) {
         *self.events.borrow_mut() = Some(events);
+    }
+
+    /// Puts another in the place of those who are told.
+    pub(super) fn replace_events(
+        &self,
+        make: impl FnOnce(Option<Rc<dyn StreamEvents>>) -> Rc<dyn StreamEvents>,
+    ) {
+        let mut events = self.events.borrow_mut();
+        *events = Some(make(events.take()));
+    }
+
+    /// Has somebody registered for the events, and then the stream carried by `transport`, of which
+    /// `received` was read already. On failure the stream is destroyed, and what the user brought
+    /// along is still the user's.
+    pub(super) fn begin(
+        self: &Rc<Self>,
+        transport: Transport,
+        remote: Option<SocketAddr>,
+        received: Vec<u8>,
+        register: impl FnOnce(&Rc<Stream>) -> Result<Option<Rc<dyn StreamEvents>>>,
+    ) -> Result<()> {
+        let begun = register(self).and_then(|events| {
+            *self.events.borrow_mut() = events;
+            self.attach(transport, remote, received)
+        });
+        if begun.is_err() {
+            self.destroy();
+        }
+        begun
+    }
+
+    fn attach(
+        self: &Rc<Self>,
+        mut transport: Transport,
+        remote: Option<SocketAddr>,
+        received: Vec<u8>,
+    ) -> Result<()> {
+        transport
+            .watch(self.event_loop.registry(), self.token)
+            .map_err(|cause| {
+                Error::system(Status::System, "cannot watch the connection", &cause)
+            })?;
+        transport.keep();
+        let below = transport.as_under().map(|under| Rc::clone(under.stream()));
+        self.bytes_read.set(received.len() as u64);
+        {
+            let mut io = self.io.borrow_mut();
+            io.remote_address = remote;
+            io.leftover = received;
+            io.transport = Some(transport);
+        }
+        if let Some(below) = below {
+            below.carry(self);
+        }
+        Ok(())
     }
 
     /// Tells one event, with nothing borrowed.
@@ -205,6 +286,9 @@ impl Stream {
 
     /// Is there somebody for the data event? Without one, and without a pipe, data is held back.
     pub fn set_has_data_callback(self: &Rc<Self>, on: bool) {
+        if self.flow.get().carries {
+            return;
+        }
         update(&self.flow, |flow| flow.has_data_callback = on);
         self.serve_held_back();
     }
@@ -215,6 +299,7 @@ impl Stream {
         if state.closed {
             return Err(Error::state("the stream is closed: nothing can be written"));
         }
+        self.check_carries_none()?;
         if state.ending {
             let mut error = Error::state("write after end: the writing side is closed");
             error.name = "ERR_STREAM_WRITE_AFTER_END".into();
@@ -370,6 +455,14 @@ impl Stream {
         }
     }
 
+    /// Does the stream keep the loop going, while it is open? By default.
+    pub fn set_ref(&self, on: bool) {
+        self.liveness.set_ref(&self.event_loop, on);
+        if let Some(transport) = &self.io.borrow().transport {
+            transport.set_ref(on);
+        }
+    }
+
     /// On the wire, TLS overhead included.
     pub fn bytes_written(&self) -> u64 {
         self.bytes_written.get()
@@ -423,7 +516,8 @@ impl Stream {
 
     /// Gives everything back but what getters need, and has the close event told.
     pub(super) fn close_now(self: &Rc<Self>, had_error: bool) {
-        if self.state.get().closed {
+        let state = self.state.get();
+        if state.closed {
             return;
         }
         update(&self.state, |state| {
@@ -433,7 +527,7 @@ impl Stream {
         });
         self.cancel_handshake_timer();
         self.set_timeout(None);
-        {
+        let transport = {
             let mut io = self.io.borrow_mut();
             io.queue.clear(&mut self.event_loop.buffers.borrow_mut());
             io.leftover = Vec::new();
@@ -444,12 +538,14 @@ impl Stream {
             if let Some(mut connecting) = io.connecting.take() {
                 connecting.give_up(&self.event_loop);
             }
-            // Closing the descriptor also takes it out of the poll.
-            io.transport = None;
-        }
+            io.transport.take()
+        };
         self.event_loop.remove(self.token);
         self.unpipe();
         self.event_loop.to_close(Closing::Stream(Rc::clone(self)));
+        if let Some(transport) = transport {
+            transport.close(self.event_loop.registry(), had_error || state.output_done);
+        }
     }
 
     pub(super) fn tell_closed(self: &Rc<Self>) {
@@ -458,7 +554,7 @@ impl Stream {
         if let Some(events) = events {
             events.close(had_error);
         }
-        self.event_loop.keep_alive(false);
+        self.liveness.end(&self.event_loop);
         if let Some(server) = &self.server {
             server.connection_gone();
         }

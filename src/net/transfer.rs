@@ -42,13 +42,14 @@ impl Stream {
         update(&self.state, |state| state.ready = false);
         self.serve_with(|stream, windows| {
             stream.process_kept(windows);
+            stream.send_into_stream();
             stream.receive(windows, true);
         });
     }
 
     /// Begins the handshake of a client that is connected.
     pub(super) fn start_handshake(self: &Rc<Self>) {
-        self.serve_with(|stream, windows| stream.process(&mut &[][..], windows));
+        self.serve_with(|stream, windows| stream.process_kept(windows));
     }
 
     fn serve_with(self: &Rc<Self>, work: impl FnOnce(&Rc<Stream>, &mut Windows)) {
@@ -107,7 +108,7 @@ impl Stream {
         if state.closed || !state.output_done {
             return;
         }
-        if state.input_ended {
+        if state.input_ended || state.winding_up {
             if !state.eof {
                 self.absorb();
             }
@@ -288,6 +289,12 @@ impl Stream {
         self.fail(Error::system(status, what, cause));
     }
 
+    /// The stream that carries this one is gone.
+    pub(super) fn lost_transport(self: &Rc<Self>) {
+        let cause = io::Error::from_raw_os_error(libc::ECONNRESET);
+        self.transport_failed("the stream underneath was closed", &cause);
+    }
+
     /// Reads away what the peer may have sent meanwhile: closing a socket with unread data resets
     /// the connection, and what we sent last may be lost.
     fn absorb(&self) {
@@ -296,6 +303,9 @@ impl Stream {
         let Some(transport) = &mut io.transport else {
             return;
         };
+        if !transport.closes_with_stream() {
+            return;
+        }
         for _ in 0..RECEIVES {
             match transport.read(&mut scrap) {
                 Ok(count) if count == scrap.len() => {}
@@ -458,6 +468,17 @@ impl Stream {
         out.clear();
         self.watch_room(io, true)?;
         Ok(false)
+    }
+
+    /// A stream underneath tells by serving us that it has room.
+    fn send_into_stream(self: &Rc<Self>) {
+        let waits = {
+            let mut io = self.io.borrow_mut();
+            !io.unsent.is_empty() && io.transport.as_mut().and_then(|it| it.as_under()).is_some()
+        };
+        if waits {
+            self.send_unsent();
+        }
     }
 
     /// The socket has room again.

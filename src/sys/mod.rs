@@ -7,6 +7,7 @@ pub mod check_name;
 pub mod context;
 pub mod errno;
 pub mod error_queue;
+pub mod given_fd;
 pub mod memory;
 pub mod openssl_ffi;
 pub mod pem;

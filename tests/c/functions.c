@@ -97,6 +97,12 @@ static size_t *fresh_length(void) {
     X(LOOP, POINTER, OWNER, tls_loop_user_data, (h)) \
     X(LOOP, POINTER, OWNER, tls_server_new, (h, good[CONTEXT])) \
     X(SERVER, STATUS, OWNER, tls_server_listen, (h, 0, "127.0.0.1")) \
+    X(SERVER, STATUS, OWNER, tls_server_listen_path, (h, "/nonexistent/socket")) \
+    X(SERVER, STATUS, OWNER, tls_server_listen_fd, (h, -1, 0)) \
+    X(SERVER, POINTER, OWNER, tls_server_accept_fd, (h, -1, 0, NULL, 0)) \
+    X(SERVER, POINTER, OWNER, tls_server_accept_stream, (h, good[STREAM], "x", 1)) \
+    X(SERVER, STATUS, OWNER, tls_server_ref, (h)) \
+    X(SERVER, STATUS, OWNER, tls_server_unref, (h)) \
     X(SERVER, STATUS, OWNER, tls_server_close, (h)) \
     X(SERVER, STATUS, OWNER_FREE, tls_server_destroy, (h)) \
     X(SERVER, POINTER, OWNER, tls_server_address, (h)) \
@@ -119,6 +125,10 @@ static size_t *fresh_length(void) {
     X(OPTIONS, STATUS, ANY_THREAD, tls_connect_options_set_servername, (h, "localhost")) \
     X(OPTIONS, STATUS, ANY_THREAD, tls_connect_options_set_verify_name, (h, NULL)) \
     X(OPTIONS, STATUS, ANY_THREAD, tls_connect_options_set_reject_unauthorized, (h, 1)) \
+    X(OPTIONS, STATUS, ANY_THREAD, tls_connect_options_set_fd, (h, 0, 0)) \
+    X(OPTIONS, STATUS, ANY_THREAD, tls_connect_options_set_stream, (h, good[STREAM])) \
+    X(OPTIONS, STATUS, ANY_THREAD, tls_connect_options_set_received_bytes, (h, NULL, 0)) \
+    X(OPTIONS, STATUS, ANY_THREAD, tls_connect_options_set_path, (h, NULL)) \
     X(LOOP, POINTER, OWNER, tls_connect, (h, 9, "127.0.0.1", good[OPTIONS], NULL, NULL)) \
     X(STREAM, STATUS, OWNER, tls_stream_write, (h, "x", 1)) \
     X(STREAM, STATUS, OWNER, tls_stream_end, (h)) \
@@ -131,6 +141,8 @@ static size_t *fresh_length(void) {
     X(STREAM, STATUS, OWNER, tls_stream_set_timeout, (h, 1)) \
     X(STREAM, STATUS, OWNER, tls_stream_set_no_delay, (h, 1)) \
     X(STREAM, STATUS, OWNER, tls_stream_set_keep_alive, (h, 1, 1000)) \
+    X(STREAM, STATUS, OWNER, tls_stream_unref, (h)) \
+    X(STREAM, STATUS, OWNER, tls_stream_ref, (h)) \
     X(STREAM, ZERO, OWNER, tls_stream_bytes_written, (h)) \
     X(STREAM, ZERO, OWNER, tls_stream_bytes_read, (h)) \
     X(STREAM, ZERO, OWNER, tls_stream_writable_length, (h)) \
@@ -196,6 +208,12 @@ static int64_t call_connect_options(void *h) {
 static int64_t call_options_context(void *h) {
     return tls_connect_options_set_context(good[OPTIONS], h);
 }
+static int64_t call_options_stream(void *h) {
+    return tls_connect_options_set_stream(good[OPTIONS], h);
+}
+static int64_t call_accept_stream(void *h) {
+    return (int64_t)(intptr_t)tls_server_accept_stream(good[SERVER], h, NULL, 0);
+}
 static int64_t call_pipe_destination(void *h) {
     return tls_stream_pipe(good[STREAM], h);
 }
@@ -206,6 +224,9 @@ const struct function functions[] = {
     {"tls_connect (options)", OPTIONS, call_connect_options, 0, false, false, true, true},
     {"tls_connect_options_set_context (context)", CONTEXT, call_options_context,
         TLS_ERR_INVALID_HANDLE, true, false, true, true},
+    {"tls_connect_options_set_stream (stream)", STREAM, call_options_stream, TLS_ERR_INVALID_HANDLE,
+        true, false, false, false},
+    {"tls_server_accept_stream (stream)", STREAM, call_accept_stream, 0, false, false, false, false},
     {"tls_stream_pipe (destination)", STREAM, call_pipe_destination, TLS_ERR_INVALID_HANDLE,
         true, false, false, false},
 };
