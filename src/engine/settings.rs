@@ -93,8 +93,11 @@ pub fn check_host(name: &str) -> Result<()> {
         "it has non-ASCII letters; give an internationalised name in its xn-- form"
     } else if bare.bytes().any(|b| b <= b' ' || b == 0x7f) {
         "it has blanks or control characters"
-    } else if bare.starts_with('.') || bare.split('.').any(|label| label.len() > 63) {
-        "it has an empty first label, or one of more than 63 bytes"
+    } else if bare
+        .split('.')
+        .any(|label| label.is_empty() || label.len() > 63)
+    {
+        "it has an empty label, or one of more than 63 bytes"
     } else {
         return Ok(());
     };
@@ -125,7 +128,17 @@ mod tests {
     #[test]
     fn s35_unusable_host_names_are_refused() {
         let long = "a.".repeat(127) + "aa";
-        for bad in ["", ".", "a b", "b\u{fc}cher.example", "a\nb", ".a", &long] {
+        for bad in [
+            "",
+            ".",
+            "a b",
+            "b\u{fc}cher.example",
+            "a\nb",
+            ".a",
+            "a..b",
+            "a..",
+            &long,
+        ] {
             assert!(check_host(bad).is_err(), "{bad:?}");
         }
         for good in ["localhost", "example.org.", "::1", "_srv.example.org"] {

@@ -428,6 +428,9 @@ impl Stream {
 
     pub(super) fn handshake_timed_out(self: &Rc<Self>) {
         self.handshake_timer.set(None);
+        if let Some(transport) = &self.io.borrow().transport {
+            transport.abort();
+        }
         self.fail(Error::new(
             Status::Timeout,
             "ERR_TLS_HANDSHAKE_TIMEOUT",
@@ -533,6 +536,10 @@ impl Stream {
             io.leftover = Vec::new();
             io.stepped = 0;
             io.unread = Vec::new();
+            // A peer that took nothing more will not take the end either.
+            if let (Some(transport), false) = (&io.transport, io.unsent.is_empty()) {
+                transport.abort();
+            }
             io.unsent = Vec::new();
             io.sent = 0;
             if let Some(mut connecting) = io.connecting.take() {

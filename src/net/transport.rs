@@ -110,6 +110,14 @@ impl Transport {
         }
     }
 
+    /// Has the system drop what it still holds for the peer when the socket is closed (RST). Else
+    /// it would keep that, megabytes even, for as long as the peer does not read.
+    pub fn abort(&self) {
+        if let (Some(socket), true) = (self.socket(), self.closes_with_stream()) {
+            let _ = socket.set_linger(Some(Duration::ZERO));
+        }
+    }
+
     /// Has the poll tell when there is something to read.
     pub fn watch(&self, registry: &Registry, token: Token) -> io::Result<()> {
         match self.socket() {

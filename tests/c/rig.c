@@ -138,9 +138,13 @@ void rig_prepare(struct rig *rig) {
 }
 
 void rig_prepare_on(struct rig *rig, tls_loop *loop) {
-    REQUIRE(loop != NULL);
+    rig_prepare_with(rig, loop, server_context());
+}
+
+void rig_prepare_with(struct rig *rig, tls_loop *loop, tls_context *servers) {
+    REQUIRE(loop != NULL && servers != NULL);
     memset(rig, 0, sizeof *rig);
-    rig->server_context = server_context();
+    rig->server_context = servers;
     rig->client_context = client_context();
     rig->loop = loop;
     rig->failed.several = true;

@@ -119,6 +119,8 @@ struct rig {
 void rig_prepare(struct rig *rig);
 /* The same on a loop that is there already, and is the rig's from now on. */
 void rig_prepare_on(struct rig *rig, tls_loop *loop);
+/* With another context of the server, which is the rig's from now on too. */
+void rig_prepare_with(struct rig *rig, tls_loop *loop, tls_context *servers);
 void rig_listen(struct rig *rig);
 /* Both. */
 void rig_open(struct rig *rig);

@@ -36,6 +36,27 @@ def test_c015_c016_embedded_nul(loop, context, server_context, pair):
             call()
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["", ".", "a..b", "two words", "b\u00fccher.example", "a" * 64 + ".example", "a." * 127 + "a", "a" * 65536],
+    ids=["empty", "dot", "empty-label", "blank", "non-ascii", "long-label", "255-bytes", "64-KiB"],
+)
+def test_c015_c016_unusable_names(loop, context, server_context, pair, name):
+    """The library refuses them, before anything is looked up or called."""
+    options = tlspair.ConnectOptions()
+    for call in (
+        lambda: tlspair.connect(loop, 443, name),
+        lambda: options.set_servername(name),
+        lambda: options.set_verify_name(name),
+        lambda: pair.set_servername(name),
+        lambda: pair.set_verify_name(name),
+        lambda: tlspair.Server(loop, server_context).listen(0, name),
+    ):
+        with pytest.raises(tlspair.TLSError) as caught:
+            call()
+        assert caught.value.status == tlspair.constant.TLS_ERR_INVALID_ARGUMENT
+
+
 def test_numbers_are_not_cut_to_size(loop, context, server_context, pair):
     server = tlspair.Server(loop, server_context)
     for call in (
