@@ -1409,7 +1409,7 @@ const char *tls_server_family(const tls_server *server);
 
 /**
  * Sets how long a handshake may take in all, however fast its bytes come; then it is a client error
- * (`ERR_TLS_HANDSHAKE_TIMEOUT`) and the connection is closed. For connections to come. The loop's
+ * (`ERR_TLS_HANDSHAKE_TIMEOUT`) and the connection is reset. For connections to come. The loop's
  * thread.
  *
  * - `milliseconds`: 0 is the default of 120 seconds.
