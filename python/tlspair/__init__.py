@@ -17,7 +17,7 @@ is an `ssl.SSLError`. Times are in seconds, data is `bytes`.
 
 from __future__ import annotations
 
-from ._certificate import Certificate
+from ._certificate import Certificate, check_server_identity
 from ._connect import ConnectOptions, connect
 from ._context import ClientAuth, Context
 from ._errors import OpenSSLEntry, TLSError
@@ -40,6 +40,7 @@ __all__ = [
     "Server",
     "Stream",
     "TLSError",
+    "check_server_identity",
     "connect",
     "constant",
     "feature",

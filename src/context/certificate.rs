@@ -1,66 +1,212 @@
-//! What is told of a peer's certificate.
+//! A certificate and those above it. What is told of one is in `details.rs`, as JSON in `json.rs`.
 
-use openssl::hash::MessageDigest;
-use openssl::x509::X509Ref;
+mod details;
+mod json;
 
-use crate::error::{Result, Status};
-use crate::sys::{error_queue, x509_name};
+use std::sync::Arc;
 
-/// All of it copied: it outlives the connection that it came from.
-#[derive(Clone, Debug, PartialEq, Eq)]
+use openssl::stack::StackRef;
+use openssl::x509::store::X509Store;
+use openssl::x509::{X509Ref, X509};
+
+use super::pem;
+use crate::error::{Error, Result, Status};
+use crate::sys::{error_queue, x509};
+
+pub use details::{Attribute, Details};
+
+/// It outlives the connection that it came from. Nothing is decoded before it is asked for.
+#[derive(Clone)]
 pub struct Certificate {
-    /// `C=UK\nO=node.js\nCN=localhost`
-    pub subject: String,
-    pub issuer: String,
-    /// SHA-1 of the DER form, `2A:7A:C2:...`
-    pub fingerprint: String,
-    /// The same with SHA-256.
-    pub fingerprint256: String,
-    pub der: Vec<u8>,
+    x509: X509,
+    /// What came beside it and has no place in the chain yet.
+    others: Vec<X509>,
+    /// The chain so far, from the leaf on.
+    below: Vec<X509>,
+    /// Who may have signed it besides.
+    store: Option<Arc<X509Store>>,
 }
 
 impl Certificate {
-    pub fn from_x509(certificate: &X509Ref) -> Result<Certificate> {
-        let failed = |stack| {
+    /// One alone.
+    pub fn from_x509(certificate: &X509Ref) -> Certificate {
+        Certificate {
+            x509: certificate.to_owned(),
+            others: Vec::new(),
+            below: Vec::new(),
+            store: None,
+        }
+    }
+
+    /// A peer's, with what it sent beside it (its own among them or not), and the store that it is
+    /// verified against.
+    pub fn from_peer(
+        leaf: X509,
+        sent: Option<&StackRef<X509>>,
+        store: Option<X509Store>,
+    ) -> Certificate {
+        let sent = sent.into_iter().flatten();
+        let others = sent.filter(|other| **other != *leaf);
+        Certificate {
+            others: others.map(X509Ref::to_owned).collect(),
+            x509: leaf,
+            below: Vec::new(),
+            store: store.map(Arc::new),
+        }
+    }
+
+    /// The first certificate of a PEM text, with the others as what its issuers are looked for in; or
+    /// one certificate in DER.
+    ///
+    /// # Errors
+    /// `Certificate`: it is none.
+    pub fn parse(bytes: &[u8]) -> Result<Certificate> {
+        const PEM_START: &[u8] = b"-----BEGIN ";
+        error_queue::begin();
+        if let Some(certificate) = x509::from_der(bytes) {
+            return Ok(Certificate::from_x509(&certificate));
+        }
+        if bytes.windows(PEM_START.len()).any(|part| part == PEM_START) {
+            let mut found = pem::certificates(bytes)?.into_iter();
+            if let Some(first) = found.next() {
+                return Ok(Certificate {
+                    others: found.collect(),
+                    ..Certificate::from_x509(&first)
+                });
+            }
+        }
+        Err(error_queue::take_error(
+            Status::Certificate,
+            "this is neither a PEM text nor one certificate in DER",
+        ))
+    }
+
+    pub fn x509(&self) -> &X509Ref {
+        &self.x509
+    }
+
+    /// Who signed it: among what came with it, else among those that were trusted. `None` for a root,
+    /// which signed itself, and where it is not known. No certificate is above itself.
+    pub fn issuer_certificate(&self) -> Option<Certificate> {
+        error_queue::begin();
+        let above = self.find_issuer();
+        error_queue::begin();
+        above
+    }
+
+    fn find_issuer(&self) -> Option<Certificate> {
+        if x509::is_issued_by(&self.x509, &self.x509) {
+            return None;
+        }
+        let mut above = self.clone();
+        above.below.push(self.x509.clone());
+        let sent =
+            |other: &X509| x509::is_issued_by(&self.x509, other) && !above.below.contains(other);
+        above.x509 = match self.others.iter().position(sent) {
+            Some(place) => above.others.remove(place),
+            None => {
+                let found = x509::issuer_in(self.store.as_ref()?, &self.x509)?;
+                (!above.below.contains(&found)).then_some(found)?
+            }
+        };
+        Some(above)
+    }
+
+    /// Everything that is told of it.
+    ///
+    /// # Errors
+    /// `Certificate`: this OpenSSL cannot even make its fingerprints.
+    pub fn details(&self) -> Result<Details> {
+        error_queue::begin();
+        let details = Details::read(&self.x509);
+        error_queue::begin();
+        details.map_err(|stack| {
             error_queue::from_stack(
                 Status::Certificate,
-                "the peer's certificate cannot be read",
+                "the certificate cannot be read",
                 &stack,
             )
-        };
-        let fingerprint = |digest| -> Result<String> {
-            let bytes = certificate.digest(digest).map_err(failed)?;
-            Ok(hex_with_colons(&bytes))
-        };
-        Ok(Certificate {
-            subject: x509_name::text(certificate.subject_name()),
-            issuer: x509_name::text(certificate.issuer_name()),
-            fingerprint: fingerprint(MessageDigest::sha1())?,
-            fingerprint256: fingerprint(MessageDigest::sha256())?,
-            der: certificate.to_der().map_err(failed)?,
         })
+    }
+
+    /// The text of `JSON.stringify` of what Node's `getPeerCertificate` gives; with `chain`, each has
+    /// its issuer inside.
+    pub fn json(&self, chain: bool) -> Result<String> {
+        let mut certificates = vec![self.details()?];
+        let mut last = self.clone();
+        while let Some(above) = chain.then(|| last.issuer_certificate()).flatten() {
+            certificates.push(above.details()?);
+            last = above;
+        }
+        Ok(json::text(&certificates))
     }
 }
 
-fn hex_with_colons(bytes: &[u8]) -> String {
-    let pairs: Vec<String> = bytes.iter().map(|byte| format!("{byte:02X}")).collect();
-    pairs.join(":")
+/// An extension that is there and is not what it should be.
+pub(super) fn undecodable(what: &str) -> Box<Error> {
+    Error::new(
+        Status::Certificate,
+        "ERR_OSSL_ASN1",
+        format!("the certificate's {what} cannot be decoded"),
+    )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::context::fixtures::Authority;
-    use openssl::x509::X509;
+
+    fn issued() -> Vec<u8> {
+        Authority::new().issue_ec("localhost").0
+    }
 
     #[test]
-    fn s65_names_and_fingerprints_in_nodes_formats() {
-        let (pem, _) = Authority::new().issue_ec("localhost");
-        let certificate = Certificate::from_x509(&X509::from_pem(&pem).unwrap()).unwrap();
-        assert_eq!(certificate.subject, "O=tlspair\nCN=localhost");
-        assert_eq!(certificate.issuer, "CN=test authority");
-        assert_eq!(certificate.fingerprint.len(), 20 * 3 - 1);
-        assert_eq!(certificate.fingerprint256.len(), 32 * 3 - 1);
-        assert_eq!(certificate.der[0], 0x30);
+    fn s65_pem_and_der_are_the_same_certificate() {
+        let pem = issued();
+        let from_pem = Certificate::parse(&pem).unwrap();
+        let der = from_pem.details().unwrap().der;
+        let from_der = Certificate::parse(&der).unwrap();
+        assert_eq!(from_der.json(true).unwrap(), from_pem.json(true).unwrap());
+        assert_eq!(from_der.details().unwrap().pem.to_bytes(), pem);
+    }
+
+    #[test]
+    fn c008_what_is_no_certificate() {
+        let der = Certificate::parse(&issued())
+            .unwrap()
+            .details()
+            .unwrap()
+            .der;
+        let longer = [&der[..], b"\0"].concat();
+        let inputs: [&[u8]; 6] = [
+            b"",
+            b"junk",
+            &der[..der.len() - 1],
+            &longer,
+            b"-----BEGIN CERTIFICATE-----\n",
+            b"-----BEGIN PRIVATE KEY-----\nMAA=\n-----END PRIVATE KEY-----\n",
+        ];
+        for input in inputs {
+            let error = Certificate::parse(input).err().unwrap();
+            assert_eq!(error.status, Status::Certificate, "{input:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn s65_the_chain_of_a_bundle_ends() {
+        let authority = Authority::new();
+        let (leaf, _) = authority.issue_ec("localhost");
+        let bundle = [&leaf[..], &authority.pem(), &leaf, &authority.pem()].concat();
+        let leaf = Certificate::parse(&bundle).unwrap();
+        let root = leaf.issuer_certificate().unwrap();
+        assert_eq!(
+            root.details().unwrap().subject.to_bytes(),
+            b"CN=test authority"
+        );
+        assert!(root.issuer_certificate().is_none());
+        assert!(Certificate::parse(&issued())
+            .unwrap()
+            .issuer_certificate()
+            .is_none());
     }
 }

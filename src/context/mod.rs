@@ -30,7 +30,7 @@ use openssl::x509::store::X509Store;
 use crate::error::{Error, Result, Status};
 use crate::sys::{context, error_queue, verify};
 
-pub use certificate::Certificate;
+pub use certificate::{Attribute, Certificate, Details};
 pub use client_auth::ClientAuth;
 pub use file::read_file;
 

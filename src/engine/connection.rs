@@ -352,16 +352,17 @@ impl Connection {
         self.judge_peer().map_err(Some)
     }
 
-    /// The certificate that the peer gave; `None` if it gave none or the handshake is not over.
-    pub fn peer_certificate(&self) -> Result<Option<Certificate>> {
+    /// The certificate that the peer gave; `None` if it gave none or the handshake is not over. After
+    /// a resumption, what the peer once sent beside it is not known any more.
+    pub fn peer_certificate(&self) -> Option<Certificate> {
         if !self.is_secure() {
-            return Ok(None);
+            return None;
         }
         error_queue::begin();
-        let Some(certificate) = self.tls.ssl().peer_certificate() else {
-            return Ok(None);
-        };
-        Certificate::from_x509(&certificate).map(Some)
+        let ssl = self.tls.ssl();
+        let leaf = ssl.peer_certificate()?;
+        let sent = ssl.peer_cert_chain();
+        Some(Certificate::from_peer(leaf, sent, self.tls.verify_store()))
     }
 
     /// The session in serialised form, for a later resumption; `None` while there is none that could

@@ -8,7 +8,7 @@ use openssl::nid::Nid;
 use openssl::x509::X509Ref;
 
 use crate::error::{Error, Status, VerifyFailure};
-use crate::sys::{check_name, verify_code};
+use crate::sys::{check_name, error_queue, verify_code};
 
 /// At most this many of the certificate's names are told in an error message.
 const NAMES_SHOWN: usize = 16;
@@ -24,6 +24,13 @@ pub fn check_server_identity(certificate: &X509Ref, name: &str) -> Result<(), Bo
         Some(address) => check_name::ip(certificate, address),
         None => !host.is_empty() && check_name::host(certificate, host),
     };
+    let names = if matches {
+        String::new()
+    } else {
+        names(certificate)
+    };
+    // A name that cannot be decoded leaves something there.
+    error_queue::begin();
     if matches {
         return Ok(());
     }
@@ -33,8 +40,7 @@ pub fn check_server_identity(certificate: &X509Ref, name: &str) -> Result<(), Bo
         "ERR_TLS_CERT_ALTNAME_INVALID",
         format!(
             "Hostname/IP doesn't match certificate's altnames: {kind}: {host} is not among the \
-             certificate's names: {}",
-            names(certificate)
+             certificate's names: {names}"
         ),
     );
     error.verify = Some(VerifyFailure {

@@ -299,11 +299,8 @@ impl SecurePair {
         f(core.connection.as_ref().and_then(Connection::facts))
     }
 
-    pub fn peer_certificate(&self) -> Result<Option<Certificate>> {
-        match &self.core.borrow().connection {
-            Some(connection) => connection.peer_certificate(),
-            None => Ok(None),
-        }
+    pub fn peer_certificate(&self) -> Option<Certificate> {
+        self.core.borrow().connection.as_ref()?.peer_certificate()
     }
 
     /// The session for a later resumption, if there is one by now.

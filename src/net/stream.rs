@@ -486,7 +486,7 @@ impl Stream {
         f(self.io.borrow().connection.facts())
     }
 
-    pub fn peer_certificate(&self) -> Result<Option<Certificate>> {
+    pub fn peer_certificate(&self) -> Option<Certificate> {
         self.io.borrow().connection.peer_certificate()
     }
 

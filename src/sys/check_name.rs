@@ -7,11 +7,12 @@ use openssl::x509::X509Ref;
 
 const NO_PARTIAL_WILDCARDS: libc::c_uint = 0x4;
 
-/// Is `host` one of the certificate's DNS names, or its common name if it has none? The text is
-/// taken by length: a NUL inside never matches.
+/// Is `host` one of the certificate's DNS names, or its common name if it has none? What cannot be a
+/// host's name never is, also where a certificate has the same text.
 pub fn host(certificate: &X509Ref, host: &str) -> bool {
-    // OpenSSL takes a leading dot as "any subdomain of"; a host name has none.
-    if host.starts_with('.') || host.contains('\0') {
+    // OpenSSL takes a leading dot as "any subdomain of".
+    let may_be_a_name = |byte: u8| byte.is_ascii_graphic() && byte != b'*';
+    if host.starts_with('.') || !host.bytes().all(may_be_a_name) {
         return false;
     }
     // SAFETY: a live certificate and a text with its length; the matched name is not wanted.

@@ -4,10 +4,10 @@
 use foreign_types::ForeignTypeRef;
 use libc::{c_int, c_void};
 use openssl::ssl::{Ssl, SslContextRef, SslRef};
-use openssl::x509::store::X509StoreRef;
+use openssl::x509::store::{X509Store, X509StoreRef};
 
 use super::bio::{self, Io};
-use super::{error_queue, openssl_ffi};
+use super::{error_queue, openssl_ffi, x509};
 use crate::error::{OpensslEntry, Result, Status};
 
 /// What one call of OpenSSL came to (SSL_get_error(3)).
@@ -245,6 +245,22 @@ impl Tls {
                 OWN_REFERENCE,
                 store.as_ptr().cast(),
             );
+        }
+    }
+
+    /// A reference to the store that the peer is verified against.
+    pub fn verify_store(&self) -> Option<X509Store> {
+        const GET_VERIFY_CERT_STORE: c_int = 137;
+        let mut store: *mut openssl_sys::X509_STORE = std::ptr::null_mut();
+        // SAFETY: a live SSL; what it answers is borrowed from it, or from its context.
+        unsafe {
+            let answer = std::ptr::from_mut(&mut store).cast();
+            openssl_sys::SSL_ctrl(self.ssl.as_ptr(), GET_VERIFY_CERT_STORE, 0, answer);
+            if store.is_null() {
+                let context = openssl_sys::SSL_get_SSL_CTX(self.ssl.as_ptr());
+                store = openssl_sys::SSL_CTX_get_cert_store(context);
+            }
+            x509::share_store(store)
         }
     }
 

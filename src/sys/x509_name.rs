@@ -1,88 +1,84 @@
-//! Names of certificates as text.
+//! Names of certificates as text, in Node's formats.
 
 use foreign_types::ForeignTypeRef;
-use libc::c_int;
+use libc::{c_int, c_ulong};
 use openssl::nid::Nid;
-use openssl::x509::{X509NameEntryRef, X509NameRef};
+use openssl::x509::X509NameRef;
+
+use super::object;
+use super::printed::printed;
+
+/// ASN1_STRFLGS_* and XN_FLAG_*: one relative name a line, the attributes of a multi-valued one joined
+/// by ` + `, short names, RFC 2253's escapes, control characters as `\` and hexadecimal.
+const LINES: c_ulong = 0x1 | 0x2 | 0x10 | (4 << 16);
+/// The same, and each value as `#` and its DER in hexadecimal.
+const DUMPED_LINES: c_ulong = LINES | 0x80 | 0x200;
+/// RFC 2253 but for its escapes of control characters and of what is not ASCII.
+const ONE_LINE: c_ulong = 0x1 | 0x10 | 0x100 | 0x200 | (1 << 16) | (1 << 20) | (1 << 24);
 
 extern "C" {
-    fn X509_NAME_ENTRY_set(entry: *const openssl_sys::X509_NAME_ENTRY) -> c_int;
+    fn X509_NAME_print_ex(
+        out: *mut openssl_sys::BIO,
+        name: *const openssl_sys::X509_NAME,
+        indent: c_int,
+        flags: c_ulong,
+    ) -> c_int;
 }
 
-/// One relative name a line (`CN=localhost`), the attributes of a multi-valued one joined by ` + `,
-/// as Node shows it: what has a meaning in RFC 2253 has a backslash before it, control characters
-/// are `\` and their bytes in hexadecimal. So the text holds no NUL, and a value cannot pretend to be
-/// more than one.
+/// One relative name a line (`CN=localhost`). What has a meaning in RFC 2253 and what controls a
+/// terminal is escaped: so the text holds no NUL, and a value cannot pretend to be more than one. If a
+/// value is not what its type says, all of them are shown as hexadecimal.
 pub fn text(name: &X509NameRef) -> String {
-    let mut text = String::new();
-    let mut last_set = None;
-    for entry in name.entries() {
-        let set = set_of(entry);
-        match last_set {
-            Some(last) if last == set => text.push_str(" + "),
-            Some(_) => text.push('\n'),
-            None => {}
-        }
-        last_set = Some(set);
-        match entry.object().nid() {
-            Nid::UNDEF => text.push_str(&entry.object().to_string()),
-            nid => text.push_str(nid.short_name().unwrap_or("?")),
-        }
-        text.push('=');
-        match entry.data().to_string() {
-            Ok(value) => push_escaped(&mut text, &value),
-            // Not what its type says that it is.
-            Err(_) => entry
-                .data()
-                .as_slice()
-                .iter()
-                .for_each(|byte| push_hex(&mut text, *byte)),
-        }
-    }
-    text
+    let bytes = print(name, LINES).or_else(|| print(name, DUMPED_LINES));
+    lossy(bytes.unwrap_or_default())
 }
 
-fn push_escaped(text: &mut String, value: &str) {
-    let last = value.chars().count().saturating_sub(1);
-    for (place, character) in value.chars().enumerate() {
-        let at_an_end = place == 0 || place == last;
-        match character {
-            _ if character.is_control() => {
-                let mut bytes = [0; 4];
-                let bytes = character.encode_utf8(&mut bytes).bytes();
-                bytes.for_each(|byte| push_hex(text, byte));
-                continue;
-            }
-            ',' | '+' | '"' | '\\' | '<' | '>' | ';' => text.push('\\'),
-            ' ' if at_an_end => text.push('\\'),
-            '#' if place == 0 => text.push('\\'),
-            _ => {}
-        }
-        text.push(character);
-    }
+/// In one line, most specific first, as Node shows it inside an alternative name; control characters
+/// come through.
+pub(super) fn one_line(name: &X509NameRef) -> Option<Vec<u8>> {
+    print(name, ONE_LINE)
 }
 
-fn push_hex(text: &mut String, byte: u8) {
-    text.push_str(&format!("\\{byte:02X}"));
+/// The attributes in order: the type's short name, or its numbers if it has none, and the value as it
+/// is, with nothing escaped; `None` if that is not what its type says.
+pub fn attributes(name: &X509NameRef) -> Vec<(String, Option<String>)> {
+    let attributes = name.entries().map(|entry| {
+        let kind = match entry.object().nid() {
+            Nid::UNDEF => object::numbers(entry.object()),
+            nid => nid.short_name().unwrap_or("?").to_owned(),
+        };
+        (kind, entry.data().to_string().ok())
+    });
+    attributes.collect()
 }
 
-/// Entries of one multi-valued relative name have the same number.
-fn set_of(entry: &X509NameEntryRef) -> c_int {
-    // SAFETY: a live entry.
-    unsafe { X509_NAME_ENTRY_set(entry.as_ptr()) }
+fn print(name: &X509NameRef, flags: c_ulong) -> Option<Vec<u8>> {
+    // SAFETY: a live BIO and a live name.
+    let (result, bytes) =
+        printed(|bio| unsafe { X509_NAME_print_ex(bio, name.as_ptr(), 0, flags) })?;
+    (result >= 0).then_some(bytes)
+}
+
+fn lossy(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes)
+        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use openssl::asn1::Asn1Type;
-    use openssl::x509::X509NameBuilder;
+    use openssl::x509::{X509Name, X509NameBuilder};
+
+    fn common_name(kind: Asn1Type, value: &str) -> X509Name {
+        let mut name = X509NameBuilder::new().unwrap();
+        name.append_entry_by_nid_with_type(Nid::COMMONNAME, value, kind)
+            .unwrap();
+        name.build()
+    }
 
     fn shown(value: &str) -> String {
-        let mut name = X509NameBuilder::new().unwrap();
-        name.append_entry_by_nid_with_type(Nid::COMMONNAME, value, Asn1Type::UTF8STRING)
-            .unwrap();
-        text(&name.build())
+        text(&common_name(Asn1Type::UTF8STRING, value))
     }
 
     #[test]
@@ -95,7 +91,24 @@ mod tests {
 
     #[test]
     fn c090_control_characters_never_come_through() {
-        assert_eq!(shown("a\0b\u{7f}\u{85}"), "CN=a\\00b\\7F\\C2\\85");
+        assert_eq!(shown("a\0b\u{7f}"), "CN=a\\00b\\7F");
         assert_eq!(shown("Zoë ÷ 漢字"), "CN=Zoë ÷ 漢字");
+    }
+
+    #[test]
+    fn c090_values_that_are_not_what_they_say() {
+        // Three bytes cannot be a BMPString, whose characters have two.
+        let name = common_name(Asn1Type::BMPSTRING, "abc");
+        assert_eq!(text(&name), "CN=#1E03616263");
+        assert_eq!(attributes(&name), [("CN".to_owned(), None)]);
+    }
+
+    #[test]
+    fn s65_attributes_are_not_escaped() {
+        let name = common_name(Asn1Type::UTF8STRING, "a, b\0c");
+        assert_eq!(
+            attributes(&name),
+            [("CN".to_owned(), Some("a, b\0c".to_owned()))]
+        );
     }
 }

@@ -46,11 +46,33 @@ static size_t *fresh_length(void) {
     X(CONTEXT, STATUS, ANY_THREAD, tls_context_set_user_data, (h, NULL, NULL)) \
     X(CONTEXT, POINTER, ANY_THREAD, tls_context_user_data, (h)) \
     X(CERTIFICATE, STATUS, FREE, tls_certificate_free, (h)) \
+    X(CERTIFICATE, POINTER, ANY_THREAD, tls_certificate_copy, (h)) \
+    X(CERTIFICATE, POINTER, ANY_THREAD, tls_certificate_issuer_certificate, (h)) \
+    X(CERTIFICATE, POINTER, ANY_THREAD, tls_certificate_json, (h, 0)) \
     X(CERTIFICATE, POINTER, ANY_THREAD, tls_certificate_subject, (h)) \
     X(CERTIFICATE, POINTER, ANY_THREAD, tls_certificate_issuer, (h)) \
+    X(CERTIFICATE, POINTER, ANY_THREAD, tls_certificate_subject_field, (h, "CN", 0)) \
+    X(CERTIFICATE, POINTER, ANY_THREAD, tls_certificate_issuer_field, (h, "CN", 0)) \
+    X(CERTIFICATE, POINTER, ANY_THREAD, tls_certificate_subjectaltname, (h)) \
+    X(CERTIFICATE, POINTER, ANY_THREAD, tls_certificate_alt_name, (h, 0)) \
+    X(CERTIFICATE, POINTER, ANY_THREAD, tls_certificate_info_access, (h)) \
+    X(CERTIFICATE, ZERO, ANY_THREAD, tls_certificate_ca, (h)) \
+    X(CERTIFICATE, POINTER, ANY_THREAD, tls_certificate_valid_from, (h)) \
+    X(CERTIFICATE, POINTER, ANY_THREAD, tls_certificate_valid_to, (h)) \
     X(CERTIFICATE, POINTER, ANY_THREAD, tls_certificate_fingerprint, (h)) \
     X(CERTIFICATE, POINTER, ANY_THREAD, tls_certificate_fingerprint256, (h)) \
+    X(CERTIFICATE, POINTER, ANY_THREAD, tls_certificate_fingerprint512, (h)) \
+    X(CERTIFICATE, POINTER, ANY_THREAD, tls_certificate_serial_number, (h)) \
+    X(CERTIFICATE, POINTER, ANY_THREAD, tls_certificate_ext_key_usage, (h, 0)) \
+    X(CERTIFICATE, ZERO, ANY_THREAD, tls_certificate_bits, (h)) \
+    X(CERTIFICATE, POINTER, ANY_THREAD, tls_certificate_modulus, (h)) \
+    X(CERTIFICATE, POINTER, ANY_THREAD, tls_certificate_exponent, (h)) \
+    X(CERTIFICATE, POINTER, ANY_THREAD, tls_certificate_asn1_curve, (h)) \
+    X(CERTIFICATE, POINTER, ANY_THREAD, tls_certificate_nist_curve, (h)) \
+    X(CERTIFICATE, POINTER, ANY_THREAD, tls_certificate_public_key, (h, fresh_length())) \
     X(CERTIFICATE, POINTER, ANY_THREAD, tls_certificate_der, (h, fresh_length())) \
+    X(CERTIFICATE, POINTER, ANY_THREAD, tls_certificate_pem, (h)) \
+    X(CERTIFICATE, STATUS, ANY_THREAD, tls_check_server_identity, (h, "localhost")) \
     X(CONTEXT, POINTER, ANY_THREAD, tls_secure_pair_new, (h, 0, 0, 1)) \
     X(PAIR, STATUS, FREE, tls_secure_pair_free, (h)) \
     X(PAIR, STATUS, FREE, tls_secure_pair_destroy, (h)) \

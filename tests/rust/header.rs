@@ -14,6 +14,7 @@ const SOURCES: &[&str] = &[
     "context",
     "context/policy",
     "certificate",
+    "certificate/facts",
     "secure_pair",
     "secure_pair/events",
     "secure_pair/facts",

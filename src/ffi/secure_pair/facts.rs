@@ -56,7 +56,7 @@ pub extern "C" fn tls_secure_pair_peer_certificate(
     pair: *const tls_secure_pair,
 ) -> *mut tls_certificate {
     guard::value(std::ptr::null_mut(), || {
-        certificate::handle_for(object(pair)?.pair.peer_certificate()?)
+        certificate::handle_for(object(pair)?.pair.peer_certificate())
     })
 }
 

@@ -107,14 +107,15 @@ pub extern "C" fn tls_stream_authorization_error(stream: *const tls_stream) -> *
 }
 
 /// The peer's certificate, for the caller to free with `tls_certificate_free`; it outlives the
-/// stream. NULL if the peer gave none, before the handshake is over, and on failure. The loop's
-/// thread.
+/// stream. NULL if the peer gave none, before the handshake is over, and on failure. After a
+/// resumed session the chain above it may be missing: see `tls_certificate_issuer_certificate`. The
+/// loop's thread.
 ///
 /// Node: `stream.getPeerCertificate`.
 #[no_mangle]
 pub extern "C" fn tls_stream_peer_certificate(stream: *const tls_stream) -> *mut tls_certificate {
     guard::value(std::ptr::null_mut(), || {
-        certificate::handle_for(object(stream)?.stream.peer_certificate()?)
+        certificate::handle_for(object(stream)?.stream.peer_certificate())
     })
 }
 
