@@ -71,7 +71,7 @@ typedef struct tls_error tls_error;
 typedef struct tls_context tls_context;
 /** How a client connects; read by tls_connect, and not needed after it. */
 typedef struct tls_connect_options tls_connect_options;
-/** A peer's certificate; it outlives its connection. */
+/** A certificate: a peer's, which outlives its connection, or one that was parsed. */
 typedef struct tls_certificate tls_certificate;
 /**
  * TLS without I/O: encrypted bytes in and out on one side, plaintext on the other.
@@ -742,19 +742,95 @@ TLS_API void *tls_context_user_data(const tls_context *context);
 TLS_API tls_status tls_context_set_client_auth(tls_context *context, int32_t policy);
 
 /**
- * Frees a certificate from `tls_stream_peer_certificate` or `tls_secure_pair_peer_certificate`,
- * and what its getters answered. NULL is `TLS_OK`. Any thread.
+ * Reads a certificate. Any thread.
+ *
+ * - `data`, `length`: one certificate in DER, or a PEM text. Of a text with several, the first is
+ *   meant, and the others are what its issuers are looked for in
+ *   (`tls_certificate_issuer_certificate`).
+ *
+ * Returns a new handle, for the caller to free with `tls_certificate_free`; NULL on failure:
+ * `TLS_ERR_CERTIFICATE` (neither form, cut short, or something behind the DER),
+ * `TLS_ERR_INVALID_ARGUMENT` (NULL with a length).
+ *
+ * Nothing is verified. Node: `new X509Certificate(buffer)`.
+ */
+TLS_API tls_certificate *tls_certificate_parse(const void *data, size_t length);
+
+/**
+ * Another handle for the same certificate, to be freed by itself: for whoever must keep one that is
+ * somebody else's to free. Any thread.
+ *
+ * Returns NULL for a bad handle.
+ */
+TLS_API tls_certificate *tls_certificate_copy(const tls_certificate *certificate);
+
+/**
+ * Frees a certificate, and what its getters answered, unless a copy is left. NULL is `TLS_OK`. Any
+ * thread.
  */
 TLS_API tls_status tls_certificate_free(tls_certificate *certificate);
 
 /**
- * Whose certificate it is: one attribute a line, `"C=UK\nO=node.js\nCN=localhost"`; control
- * characters are shown as `\xHH`. It lives as long as the certificate. NULL for a bad handle. Any
- * thread.
+ * Who signed it, for the caller to free with `tls_certificate_free`: looked for among what the peer
+ * sent, then among the certificates that the connection trusted. Any thread.
  *
- * Node: `X509Certificate.subject`.
+ * Asked again and again, each time of the last answer, it gives the whole chain, and ends: NULL for
+ * a root, which signed itself (Node links it to itself), where the issuer is not known, and for a bad
+ * handle. After a resumed session only the peer's own certificate is there, and above it what the
+ * connection trusted: a peer sends its chain in full handshakes only.
+ *
+ * What the peer sent is not verified by being in the chain: `tls_stream_authorized` says whether the
+ * peer is who it should be. Node: `getPeerCertificate(true).issuerCertificate`.
  */
-TLS_API const char *tls_certificate_subject(const tls_certificate *certificate);
+TLS_API
+tls_certificate *tls_certificate_issuer_certificate(const tls_certificate *certificate);
+
+/**
+ * All of it as JSON (RFC 8259, UTF-8), with the keys and the text of
+ * `JSON.stringify(socket.getPeerCertificate(detailed))` in Node: `subject`, `issuer`,
+ * `subjectaltname`, `infoAccess`, `ca`, `modulus`, `bits`, `exponent`, `pubkey`, `asn1Curve`,
+ * `nistCurve`, `valid_from`, `valid_to`, `fingerprint`, `fingerprint256`, `fingerprint512`,
+ * `ext_key_usage`, `serialNumber`, `raw`; those that it does not have are missing, and bytes are
+ * `{"type":"Buffer","data":[48,130,...]}`. Any thread.
+ *
+ * - `detailed`: 1 puts its issuer into `issuerCertificate`, with the issuer's issuer inside, and so
+ *   on; the last one has none (Node links a root to itself there, and cannot make JSON of it). 0:
+ *   this certificate only.
+ *
+ * It lives as long as the certificate. NULL on failure: `TLS_ERR_INVALID_ARGUMENT` (`detailed` is
+ * neither 0 nor 1). Node: `getPeerCertificate(detailed)`.
+ */
+TLS_API const char *tls_certificate_json(const tls_certificate *certificate, int32_t detailed);
+
+/**
+ * Does a certificate belong to this host? It is the check that a client makes of its server, alone: of
+ * the names, not of who signed it or of its dates. Any thread; no callback runs.
+ *
+ * - `name`: a host name, or an IP address in text form (`[::1]` with or without brackets); case and
+ *   one dot at the end do not matter.
+ *
+ * The certificate's DNS names are compared, its common names only if it has no DNS name, an IP
+ * address only with its IP addresses. A `*` stands for the whole first label, and only there.
+ *
+ * Returns `TLS_OK`, or `TLS_ERR_VERIFY` with the error name `ERR_TLS_CERT_ALTNAME_INVALID` and a
+ * message that begins with "Hostname/IP doesn't match certificate's altnames" and lists the names;
+ * `TLS_ERR_INVALID_ARGUMENT` (NULL, not UTF-8). Node: `tls.checkServerIdentity`.
+ */
+TLS_API
+tls_status tls_check_server_identity(const tls_certificate *certificate,
+                                     const char *name);
+
+/**
+ * Whose certificate it is: one attribute a line, `"C=UK\nO=node.js\nCN=localhost"`, those of a
+ * multi-valued name joined by `" + "`. What has a meaning in RFC 2253 has a backslash before it, and
+ * control characters are shown as `\HH`; so no value can pretend to be two. Empty if the certificate
+ * names nobody. It lives as long as the certificate. NULL for a bad handle. Any thread.
+ *
+ * If a value is not what its type says, all values are shown as `#` and their DER in hexadecimal
+ * (Node: undefined). Node: `X509Certificate.subject`.
+ */
+TLS_API
+const char *tls_certificate_subject(const tls_certificate *certificate);
 
 /**
  * Who issued it, in the form of `tls_certificate_subject`. NULL for a bad handle. Any thread.
@@ -762,6 +838,87 @@ TLS_API const char *tls_certificate_subject(const tls_certificate *certificate);
  * Node: `X509Certificate.issuer`.
  */
 TLS_API const char *tls_certificate_issuer(const tls_certificate *certificate);
+
+/**
+ * One attribute of the subject, in UTF-8 and with nothing escaped: not safe to print as it is. It
+ * lives as long as the certificate. Any thread.
+ *
+ * - `name`: the attribute's short name, `"CN"`, `"O"`, `"OU"`, `"emailAddress"`, or its numbers
+ *   (`"1.2.3.4"`) if OpenSSL has no name for it; case counts.
+ * - `index`: which of several of that name, in the certificate's order, from 0.
+ *
+ * Returns NULL if there is none at that index, which is no error, and on failure:
+ * `TLS_ERR_CERTIFICATE` (the value has a NUL inside, which would cut it short, or is not what its
+ * type says), `TLS_ERR_INVALID_ARGUMENT` (`name` is NULL). Node: `getPeerCertificate().subject.CN`.
+ */
+TLS_API
+const char *tls_certificate_subject_field(const tls_certificate *certificate,
+                                          const char *name,
+                                          size_t index);
+
+/**
+ * The same of the issuer.
+ *
+ * Node: `getPeerCertificate().issuer.CN`.
+ */
+TLS_API
+const char *tls_certificate_issuer_field(const tls_certificate *certificate,
+                                         const char *name,
+                                         size_t index);
+
+/**
+ * All alternative names in one text, `"DNS:localhost, IP Address:127.0.0.1"`; a name with something
+ * in it that could be misread is written as a JSON string. It lives as long as the certificate. NULL
+ * if there are none, and on failure: `TLS_ERR_CERTIFICATE` (they cannot be decoded). Any thread.
+ *
+ * To see which host a certificate is for, ask `tls_check_server_identity`. Node:
+ * `getPeerCertificate().subjectaltname`.
+ */
+TLS_API
+const char *tls_certificate_subjectaltname(const tls_certificate *certificate);
+
+/**
+ * One of them: `"DNS:localhost"`. It lives as long as the certificate. Any thread.
+ *
+ * - `index`: which one, in the certificate's order, from 0.
+ *
+ * Returns NULL if there is none at that index, which is no error, and on failure:
+ * `TLS_ERR_CERTIFICATE` (they cannot be decoded).
+ */
+TLS_API const char *tls_certificate_alt_name(const tls_certificate *certificate, size_t index);
+
+/**
+ * Where to ask about its issuer and whether it is revoked, one place a line:
+ * `"OCSP - URI:http://ocsp.example\nCA Issuers - URI:http://..."`; escaped as
+ * `tls_certificate_subjectaltname`. It lives as long as the certificate. NULL if the certificate does
+ * not say, and on failure: `TLS_ERR_CERTIFICATE` (it cannot be decoded). Any thread.
+ *
+ * Node: `X509Certificate.infoAccess`.
+ */
+TLS_API
+const char *tls_certificate_info_access(const tls_certificate *certificate);
+
+/**
+ * May it sign other certificates? 1 or 0; 0 on failure. Any thread.
+ *
+ * Node: `getPeerCertificate().ca`.
+ */
+TLS_API int32_t tls_certificate_ca(const tls_certificate *certificate);
+
+/**
+ * The first moment at which it is valid, as `"Nov 11 09:52:22 2009 GMT"`; a day below 10 stands
+ * behind two blanks. It lives as long as the certificate. NULL for a bad handle. Any thread.
+ *
+ * Node: `getPeerCertificate().valid_from`.
+ */
+TLS_API const char *tls_certificate_valid_from(const tls_certificate *certificate);
+
+/**
+ * The last one, in the same form. NULL for a bad handle. Any thread.
+ *
+ * Node: `getPeerCertificate().valid_to`.
+ */
+TLS_API const char *tls_certificate_valid_to(const tls_certificate *certificate);
 
 /**
  * SHA-1 over the whole certificate, as `"2A:7A:C2:..."`. It lives as long as the certificate. NULL
@@ -779,6 +936,88 @@ TLS_API const char *tls_certificate_fingerprint(const tls_certificate *certifica
 TLS_API const char *tls_certificate_fingerprint256(const tls_certificate *certificate);
 
 /**
+ * SHA-512 over the whole certificate, in the same form. NULL for a bad handle. Any thread.
+ *
+ * Node: `getPeerCertificate().fingerprint512`.
+ */
+TLS_API const char *tls_certificate_fingerprint512(const tls_certificate *certificate);
+
+/**
+ * The issuer's number for it in hexadecimal, `"8E4DFA..."`, with a minus if it is negative. It lives
+ * as long as the certificate. NULL for a bad handle. Any thread.
+ *
+ * Node: `getPeerCertificate().serialNumber`.
+ */
+TLS_API
+const char *tls_certificate_serial_number(const tls_certificate *certificate);
+
+/**
+ * What the key may be used for, one use at a time, by its numbers: `"1.3.6.1.5.5.7.3.1"` is a server.
+ * It lives as long as the certificate. Any thread.
+ *
+ * - `index`: which one, in the certificate's order, from 0.
+ *
+ * Returns NULL if there is none at that index, which is no error, and for a bad handle. Node:
+ * `getPeerCertificate().ext_key_usage`.
+ */
+TLS_API
+const char *tls_certificate_ext_key_usage(const tls_certificate *certificate,
+                                          size_t index);
+
+/**
+ * The size of an RSA key, or of an elliptic curve's order, in bits; 0 for other keys and on failure.
+ * Any thread.
+ *
+ * Node: `getPeerCertificate().bits`.
+ */
+TLS_API
+int32_t tls_certificate_bits(const tls_certificate *certificate);
+
+/**
+ * The modulus of an RSA key in hexadecimal. It lives as long as the certificate. NULL for other keys
+ * and for a bad handle. Any thread.
+ *
+ * Node: `getPeerCertificate().modulus`.
+ */
+TLS_API
+const char *tls_certificate_modulus(const tls_certificate *certificate);
+
+/**
+ * The exponent of an RSA key, `"0x10001"`; otherwise as `tls_certificate_modulus`.
+ *
+ * Node: `getPeerCertificate().exponent`.
+ */
+TLS_API const char *tls_certificate_exponent(const tls_certificate *certificate);
+
+/**
+ * OpenSSL's name of the curve of an elliptic-curve key, `"prime256v1"`. It lives as long as the
+ * certificate. NULL for other keys, for curves without a name, and for a bad handle. Any thread.
+ *
+ * Node: `getPeerCertificate().asn1Curve`.
+ */
+TLS_API const char *tls_certificate_asn1_curve(const tls_certificate *certificate);
+
+/**
+ * NIST's name of the curve, `"P-256"`, if it has one; otherwise as `tls_certificate_asn1_curve`.
+ *
+ * Node: `getPeerCertificate().nistCurve`.
+ */
+TLS_API const char *tls_certificate_nist_curve(const tls_certificate *certificate);
+
+/**
+ * The public key and its algorithm (SubjectPublicKeyInfo) in DER, byte for byte as the certificate
+ * has it: what is hashed to pin a key. It lives as long as the certificate. Any thread.
+ *
+ * - `length`: where to put the number of bytes; may be NULL.
+ *
+ * Returns NULL, and a length of 0, for a bad handle. Node: `X509Certificate.publicKey`, and of RSA
+ * keys `getPeerCertificate().pubkey` (of elliptic curves that is the bare point: see the JSON).
+ */
+TLS_API
+const uint8_t *tls_certificate_public_key(const tls_certificate *certificate,
+                                          size_t *length);
+
+/**
  * The certificate itself, in DER. It lives as long as the certificate. Any thread.
  *
  * - `length`: where to put the number of bytes; may be NULL.
@@ -786,6 +1025,15 @@ TLS_API const char *tls_certificate_fingerprint256(const tls_certificate *certif
  * Returns NULL, and a length of 0, for a bad handle. Node: `getPeerCertificate().raw`.
  */
 TLS_API const uint8_t *tls_certificate_der(const tls_certificate *certificate, size_t *length);
+
+/**
+ * The certificate itself, as a PEM text. It lives as long as the certificate. NULL for a bad handle.
+ * Any thread.
+ *
+ * Node: `X509Certificate.toString`.
+ */
+TLS_API
+const char *tls_certificate_pem(const tls_certificate *certificate);
 
 /**
  * A new pair, which has not started. Free it with `tls_secure_pair_free`. Any thread.
@@ -1900,8 +2148,9 @@ TLS_API const char *tls_stream_authorization_error(const tls_stream *stream);
 
 /**
  * The peer's certificate, for the caller to free with `tls_certificate_free`; it outlives the
- * stream. NULL if the peer gave none, before the handshake is over, and on failure. The loop's
- * thread.
+ * stream. NULL if the peer gave none, before the handshake is over, and on failure. After a
+ * resumed session the chain above it may be missing: see `tls_certificate_issuer_certificate`. The
+ * loop's thread.
  *
  * Node: `stream.getPeerCertificate`.
  */
