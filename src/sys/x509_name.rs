@@ -86,7 +86,7 @@ mod tests {
         assert_eq!(shown("a\nCN=b"), "CN=a\\0ACN=b");
         assert_eq!(shown("a + O=b, c"), "CN=a \\+ O=b\\, c");
         assert_eq!(shown(" #a\\0A "), "CN=\\ #a\\\\0A\\ ");
-        assert_eq!(shown("#"), "CN=\\#");
+        assert_eq!(shown("#a"), "CN=\\#a");
     }
 
     #[test]
@@ -97,9 +97,10 @@ mod tests {
 
     #[test]
     fn c090_values_that_are_not_what_they_say() {
-        // Three bytes cannot be a BMPString, whose characters have two.
-        let name = common_name(Asn1Type::BMPSTRING, "abc");
-        assert_eq!(text(&name), "CN=#1E03616263");
+        // CN, a UTF8String of the byte FF.
+        let der = b"\x30\x0c\x31\x0a\x30\x08\x06\x03\x55\x04\x03\x0c\x01\xff";
+        let name = X509Name::from_der(der).unwrap();
+        assert_eq!(text(&name), "CN=#0C01FF");
         assert_eq!(attributes(&name), [("CN".to_owned(), None)]);
     }
 
