@@ -62,7 +62,7 @@ class Certificate:
     def subject_field(self, name: str) -> List[str]:
         """All values of an attribute of the subject (`CN`, `OU`, ...), without escapes.
 
-        Empty also if a value of the subject is not what its type says.
+        Empty also if a value of the subject is no text.
         """
         return self._field("subject", name)
 

@@ -11,8 +11,6 @@ use super::printed::printed;
 /// ASN1_STRFLGS_* and XN_FLAG_*: one relative name a line, the attributes of a multi-valued one joined
 /// by ` + `, short names, RFC 2253's escapes, control characters as `\` and hexadecimal.
 const LINES: c_ulong = 0x1 | 0x2 | 0x10 | (4 << 16);
-/// The same, and each value as `#` and its DER in hexadecimal.
-const DUMPED_LINES: c_ulong = LINES | 0x80 | 0x200;
 /// RFC 2253 but for its escapes of control characters and of what is not ASCII.
 const ONE_LINE: c_ulong = 0x1 | 0x10 | 0x100 | 0x200 | (1 << 16) | (1 << 20) | (1 << 24);
 
@@ -26,11 +24,10 @@ extern "C" {
 }
 
 /// One relative name a line (`CN=localhost`). What has a meaning in RFC 2253 and what controls a
-/// terminal is escaped: so the text holds no NUL, and a value cannot pretend to be more than one. If a
-/// value is not what its type says, all of them are shown as hexadecimal.
+/// terminal is escaped: so the text holds no NUL, and a value cannot pretend to be more than one. A
+/// value that is no text is shown as if its bytes were Latin-1.
 pub fn text(name: &X509NameRef) -> String {
-    let bytes = print(name, LINES).or_else(|| print(name, DUMPED_LINES));
-    lossy(bytes.unwrap_or_default())
+    lossy(print(name, LINES).unwrap_or_default())
 }
 
 /// In one line, most specific first, as Node shows it inside an alternative name; control characters
@@ -40,7 +37,7 @@ pub(super) fn one_line(name: &X509NameRef) -> Option<Vec<u8>> {
 }
 
 /// The attributes in order: the type's short name, or its numbers if it has none, and the value as it
-/// is, with nothing escaped; `None` if that is not what its type says.
+/// is, with nothing escaped; `None` if that is no text.
 pub fn attributes(name: &X509NameRef) -> Vec<(String, Option<String>)> {
     let attributes = name.entries().map(|entry| {
         let kind = match entry.object().nid() {
@@ -96,11 +93,11 @@ mod tests {
     }
 
     #[test]
-    fn c090_values_that_are_not_what_they_say() {
-        // CN, a UTF8String of the byte FF.
-        let der = b"\x30\x0c\x31\x0a\x30\x08\x06\x03\x55\x04\x03\x0c\x01\xff";
+    fn c090_values_that_are_no_text() {
+        // CN, a BIT STRING. (Text that is not what its type says makes no name at all.)
+        let der = b"\x30\x0d\x31\x0b\x30\x09\x06\x03\x55\x04\x03\x03\x02\x00\xe9";
         let name = X509Name::from_der(der).unwrap();
-        assert_eq!(text(&name), "CN=#0C01FF");
+        assert_eq!(text(&name), "CN=é");
         assert_eq!(attributes(&name), [("CN".to_owned(), None)]);
     }
 

@@ -193,7 +193,7 @@ def test_c090_mutations_are_what_node_makes_of_them(tmp_path, odd):
             continue
         assert certificate.json() == theirs, der.hex()
         taken += 1
-        # Names that Node leaves out, because a value is not what its type says, are shown all the same.
+        # Names that Node leaves out, because a value is no text, are shown all the same.
         facts = certificate.to_dict()
         assert "subject" in facts or certificate.subject
         assert "issuer" in facts or certificate.issuer

@@ -17,7 +17,7 @@ use crate::sys::x509_name;
 pub struct Attribute {
     /// `CN`, or the type's numbers if it has no short name.
     pub name: String,
-    /// `None` if it is not what its type says.
+    /// `None` if it is no text.
     pub value: Option<String>,
     c_value: Option<CString>,
 }
@@ -71,7 +71,7 @@ impl Attribute {
     /// What C can be given.
     ///
     /// # Errors
-    /// `Certificate`: the value has a NUL inside, or is not what its type says.
+    /// `Certificate`: the value has a NUL inside, or is no text.
     pub fn c_value(&self) -> Result<&CString> {
         self.c_value.as_ref().ok_or_else(|| {
             let what = format!("value of {}", self.name);

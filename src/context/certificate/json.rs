@@ -64,7 +64,7 @@ fn certificate(out: &mut String, details: &Details) {
     buffer(out, "raw", &details.der);
 }
 
-/// Nothing at all if one of the values is not what its type says.
+/// Nothing at all if one of the values is no text.
 fn name(out: &mut String, what: &str, attributes: &[Attribute]) {
     let pairs = attributes
         .iter()

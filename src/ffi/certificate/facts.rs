@@ -71,8 +71,7 @@ unsafe fn field(
 /// control characters are shown as `\HH`; so no value can pretend to be two. Empty if the certificate
 /// names nobody. It lives as long as the certificate. NULL for a bad handle. Any thread.
 ///
-/// If a value is not what its type says, all values are shown as `#` and their DER in hexadecimal
-/// (Node: undefined). Node: `X509Certificate.subject`.
+/// Node: `X509Certificate.subject` (undefined where this is empty).
 #[no_mangle]
 pub extern "C" fn tls_certificate_subject(certificate: *const tls_certificate) -> *const c_char {
     text(certificate, |details| Ok(Some(&details.subject)))
@@ -94,8 +93,8 @@ pub extern "C" fn tls_certificate_issuer(certificate: *const tls_certificate) ->
 /// - `index`: which of several of that name, in the certificate's order, from 0.
 ///
 /// Returns NULL if there is none at that index, which is no error, and on failure:
-/// `TLS_ERR_CERTIFICATE` (the value has a NUL inside, which would cut it short, or is not what its
-/// type says), `TLS_ERR_INVALID_ARGUMENT` (`name` is NULL). Node: `getPeerCertificate().subject.CN`.
+/// `TLS_ERR_CERTIFICATE` (the value has a NUL inside, which would cut it short, or is no text),
+/// `TLS_ERR_INVALID_ARGUMENT` (`name` is NULL). Node: `getPeerCertificate().subject.CN`.
 #[no_mangle]
 pub unsafe extern "C" fn tls_certificate_subject_field(
     certificate: *const tls_certificate,
