@@ -826,8 +826,7 @@ tls_status tls_check_server_identity(const tls_certificate *certificate,
  * control characters are shown as `\HH`; so no value can pretend to be two. Empty if the certificate
  * names nobody. It lives as long as the certificate. NULL for a bad handle. Any thread.
  *
- * If a value is not what its type says, all values are shown as `#` and their DER in hexadecimal
- * (Node: undefined). Node: `X509Certificate.subject`.
+ * Node: `X509Certificate.subject` (undefined where this is empty).
  */
 TLS_API
 const char *tls_certificate_subject(const tls_certificate *certificate);
@@ -848,8 +847,8 @@ TLS_API const char *tls_certificate_issuer(const tls_certificate *certificate);
  * - `index`: which of several of that name, in the certificate's order, from 0.
  *
  * Returns NULL if there is none at that index, which is no error, and on failure:
- * `TLS_ERR_CERTIFICATE` (the value has a NUL inside, which would cut it short, or is not what its
- * type says), `TLS_ERR_INVALID_ARGUMENT` (`name` is NULL). Node: `getPeerCertificate().subject.CN`.
+ * `TLS_ERR_CERTIFICATE` (the value has a NUL inside, which would cut it short, or is no text),
+ * `TLS_ERR_INVALID_ARGUMENT` (`name` is NULL). Node: `getPeerCertificate().subject.CN`.
  */
 TLS_API
 const char *tls_certificate_subject_field(const tls_certificate *certificate,
