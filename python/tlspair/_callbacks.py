@@ -12,6 +12,7 @@ happened: `Loop.run`, `Loop.run_once`, `SecurePair.feed`, ...
 
 from __future__ import annotations
 
+import codecs
 import itertools
 import sys
 import threading
@@ -26,6 +27,9 @@ from .lowlevel import TYPES, lib
 _Result = TypeVar("_Result")
 # A callback comes back with its own type, so that `@stream.on_data` leaves a function what it is.
 Callback = TypeVar("Callback", bound=Optional[Callable[..., object]])
+
+# From C's arguments to Python's; `None`: there is nothing to tell.
+_Convert = Callable[..., Optional[Tuple[Any, ...]]]
 
 _tokens = itertools.count(1)
 _held: Dict[int, Any] = {}
@@ -127,8 +131,12 @@ def _nothing(_target: Any) -> Tuple[Any, ...]:
     return ()
 
 
-def _data(_target: Any, data: int, length: int) -> Tuple[Any, ...]:
-    return (string_at(data, length) if length else b"",)
+def _data(target: Any, data: int, length: int) -> Optional[Tuple[Any, ...]]:
+    piece = string_at(data, length) if length else b""
+    if target._decoder is None:
+        return (piece,)
+    text = target._decoder.decode(piece)
+    return (text,) if text else None
 
 
 def _flag(_target: Any, value: int) -> Tuple[Any, ...]:
@@ -152,15 +160,19 @@ class _Event:
 
     __slots__ = ("register", "function", "null")
 
-    def __init__(self, prefix: str, event: str, callback_type: str, convert: Callable[..., Tuple[Any, ...]]) -> None:
+    def __init__(self, prefix: str, event: str, callback_type: str, convert: _Convert) -> None:
         find = (_weak if prefix == "tls_secure_pair" else _held).get
 
         def dispatch(_handle: int, *arguments: Any) -> None:
             try:
                 target = find(arguments[-1])
+                if event == "end" and target is not None and not target._flush_decoder():
+                    return
                 handler = None if target is None else target._handlers.get(event)
                 if handler is not None:
-                    handler(target, *convert(target, *arguments[:-1]))
+                    converted = convert(target, *arguments[:-1])
+                    if converted is not None:
+                        handler(target, *converted)
             except BaseException as error:
                 _keep(error)
 
@@ -211,6 +223,9 @@ class Emitter:
     _token: int
     #: The close event is over (or the pair was freed): the handle is dead.
     closed: bool = False
+    _decoder: Optional[codecs.IncrementalDecoder] = None
+    #: `destroy` was called: only the close event follows.
+    _destroyed: bool = False
 
     def __init__(self) -> None:
         self._handlers: Dict[str, Callable[..., object]] = {}
@@ -220,9 +235,36 @@ class Emitter:
         if callback is not None and not callable(callback):
             raise TypeError(f"the callback for {event!r} cannot be called: {callback!r}")
         kind = self._events[event]
-        check(kind.register(self._handle, kind.null if callback is None else kind.function, self._token))
+        # The end event also ends the last character.
+        wanted = callback is not None or (event == "end" and self._decoder is not None)
+        check(kind.register(self._handle, kind.function if wanted else kind.null, self._token))
         if callback is None:
             self._handlers.pop(event, None)
         else:
             self._handlers[event] = callback
         return callback
+
+    def _set_encoding(self, encoding: Optional[str], errors: str) -> None:
+        if encoding is None:
+            self._decoder = None
+            return
+        b"x".decode(encoding, "ignore")  # refuses what is no encoding of text
+        codecs.lookup_error(errors)
+        decoder = codecs.getincrementaldecoder(encoding)(errors)
+        end = self._events["end"]
+        check(end.register(self._handle, end.function, self._token))
+        self._decoder = decoder
+
+    def _flush_decoder(self) -> bool:
+        """Tell an unfinished character, at the end. Whether the end may be told now."""
+        decoder, self._decoder = self._decoder, None
+        if decoder is None:
+            return True
+        try:
+            text = decoder.decode(b"", final=True)
+            handler = self._handlers.get("data")
+            if text and handler is not None:
+                handler(self, text)
+        except BaseException as error:
+            _keep(error)
+        return not self._destroyed

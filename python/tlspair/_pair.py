@@ -81,6 +81,16 @@ class SecurePair(Emitter):
 
     # -- what it does
 
+    def set_encoding(self, encoding: Optional[str], errors: str = "replace") -> None:
+        """Have the data event bring `str`: `set_encoding("utf-8")`; `None` is `bytes` again.
+
+        A character that comes in two pieces is told whole. `errors` says what becomes of bytes that
+        are none, as for `bytes.decode`; with "strict" it is a `UnicodeDecodeError`, raised where the
+        exceptions of callbacks are. An unfinished character at the end is told before the end event.
+        `read` gives `bytes` all the same. Set it before data comes: half a character of an earlier encoding is dropped.
+        """
+        self._set_encoding(encoding, errors)
+
     def start(self) -> None:
         """Begin the handshake. The first `feed`, `take` or `write` does so as well."""
         self._call(lib.tls_secure_pair_start)
@@ -129,6 +139,7 @@ class SecurePair(Emitter):
 
     def destroy(self) -> None:
         """End it: the close event, then only `close` is left to do."""
+        self._destroyed = True
         self._call(lib.tls_secure_pair_destroy)
 
     def close(self) -> None:

@@ -56,6 +56,7 @@ class Stream(Emitter):
     def destroy(self) -> None:
         """Drop the connection at once; only the close event follows."""
         check(lib.tls_stream_destroy(self._handle))
+        self._destroyed = True
 
     def pause(self) -> None:
         """No more data events, and no more reading from the socket, until `resume`."""
@@ -73,6 +74,16 @@ class Stream(Emitter):
         return destination
 
     # -- how it does it
+
+    def set_encoding(self, encoding: Optional[str], errors: str = "replace") -> None:
+        """Have the data event bring `str`: `set_encoding("utf-8")`; `None` is `bytes` again.
+
+        A character that comes in two pieces is told whole. `errors` says what becomes of bytes that
+        are none, as for `bytes.decode`; with "strict" it is a `UnicodeDecodeError`, raised where the
+        exceptions of callbacks are. An unfinished character at the end is told before the end event.
+        Set it before data comes: half a character of an earlier encoding is dropped.
+        """
+        self._set_encoding(encoding, errors)
 
     def set_high_water_mark(self, size: int) -> None:
         """From how many queued bytes on `write` answers `False`. Default: 65,536."""
