@@ -131,19 +131,42 @@ fn explain(number: i32, reason: &str, first: &FirstBytes) -> String {
         WRONG_VERSION_NUMBER => "what the peer sends is not TLS, or not a version in use here",
         NO_SHARED_CIPHER => "no cipher suite is allowed on both sides",
         UNSUPPORTED_PROTOCOL => "no protocol version is allowed on both sides",
-        n if n == ALERT_OFFSET + 48 => "the peer does not trust the CA of our certificate",
-        n if n == ALERT_OFFSET + 116 => {
-            "the peer asks for a client certificate, and none was given"
-        }
-        n if n == ALERT_OFFSET + 70 => "the peer allows none of our protocol versions",
-        n if n == ALERT_OFFSET + 40 => {
-            "the peer found no parameters in common, or refused for a reason that it does not tell"
-        }
-        n if n == ALERT_OFFSET + 112 => "the peer does not serve this name",
-        n if (ALERT_OFFSET..ALERT_OFFSET + 256).contains(&n) => "the peer ended the connection",
+        n if (ALERT_OFFSET..ALERT_OFFSET + 256).contains(&n) => alert_hint(n - ALERT_OFFSET),
         _ => return reason.to_owned(),
     };
     format!("{reason}: {hint}")
+}
+
+/// What an alert of the peer (RFC 8446, 6.2) asks for.
+fn alert_hint(number: i32) -> &'static str {
+    match number {
+        40 => {
+            "the peer found no parameters in common, or wants a client certificate, or refused for \
+             a reason that it does not tell"
+        }
+        42 => "the peer cannot use our certificate: its log says why",
+        43 => {
+            "our certificate is not made for this: a server needs one for server authentication, a \
+             client one for client authentication"
+        }
+        44 => "our certificate is revoked, or the peer's list of revocations says so",
+        45 => "our certificate has expired, or is for later: renew it, and look at both clocks",
+        46 => "the peer does not accept our certificate: its log says why",
+        48 => {
+            "the peer does not trust the CA of our certificate, or misses a certificate or a \
+             revocation list on the way to it: give the whole chain with tls_context_set_cert"
+        }
+        51 => {
+            "the peer could not check a signature of ours: does its CA belong to our certificate?"
+        }
+        70 => "the peer allows none of our protocol versions",
+        112 => "the peer does not serve this name",
+        116 => {
+            "the peer asks for a client certificate, and none was given: set one with \
+             tls_context_set_identity"
+        }
+        _ => "the peer ended the connection",
+    }
 }
 
 #[cfg(test)]

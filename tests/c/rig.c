@@ -157,6 +157,12 @@ void rig_prepare_with(struct rig *rig, tls_loop *loop, tls_context *servers) {
     CHECK_OK(tls_server_on_close(rig->server, on_server_close, rig));
 }
 
+void rig_use_clients(struct rig *rig, tls_context *clients) {
+    REQUIRE(clients != NULL);
+    CHECK_OK(tls_context_free(rig->client_context));
+    rig->client_context = clients;
+}
+
 void rig_listen(struct rig *rig) {
     REQUIRE(tls_server_listen(rig->server, 0, "127.0.0.1") == TLS_OK);
     rig->port = tls_server_port(rig->server);

@@ -112,10 +112,20 @@ char *read_file(const char *path, size_t *length) {
     return bytes;
 }
 
+void use_identity(tls_context *context, const char *name) {
+    char certificate[64], key[64];
+    if (name == NULL) {
+        return;
+    }
+    snprintf(certificate, sizeof certificate, "%s-cert.pem", name);
+    snprintf(key, sizeof key, "%s-key.pem", name);
+    REQUIRE(tls_context_set_identity_file(
+                context, certificate_path(certificate), certificate_path(key), NULL) == TLS_OK);
+}
+
 tls_context *server_context(void) {
     tls_context *context = tls_context_new();
-    REQUIRE(tls_context_set_cert_file(context, certificate_path("server-cert.pem")) == TLS_OK);
-    REQUIRE(tls_context_set_key_file(context, certificate_path("server-key.pem"), NULL) == TLS_OK);
+    use_identity(context, "server");
     REQUIRE(tls_context_add_ca_file(context, certificate_path("ca.pem")) == TLS_OK);
     return context;
 }
@@ -128,8 +138,7 @@ tls_context *client_context(void) {
 
 tls_context *client_context_with_identity(void) {
     tls_context *context = client_context();
-    REQUIRE(tls_context_set_identity_file(context, certificate_path("client-cert.pem"),
-                certificate_path("client-key.pem"), NULL) == TLS_OK);
+    use_identity(context, "client");
     return context;
 }
 

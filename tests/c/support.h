@@ -53,6 +53,8 @@ void run_for(tls_loop *loop, int milliseconds);
 const char *certificate_path(const char *name);
 /* A whole file with a NUL behind it; free it. */
 char *read_file(const char *path, size_t *length);
+/* NAME-cert.pem with NAME-key.pem, if a name is given, becomes what the context shows. */
+void use_identity(tls_context *context, const char *name);
 /* server-cert.pem, server-key.pem, and client certificates trusted by ca.pem. */
 tls_context *server_context(void);
 /* Trusts ca.pem. */
@@ -121,6 +123,8 @@ void rig_prepare(struct rig *rig);
 void rig_prepare_on(struct rig *rig, tls_loop *loop);
 /* With another context of the server, which is the rig's from now on too. */
 void rig_prepare_with(struct rig *rig, tls_loop *loop, tls_context *servers);
+/* Another context of the clients, the rig's from now on. */
+void rig_use_clients(struct rig *rig, tls_context *clients);
 void rig_listen(struct rig *rig);
 /* Both. */
 void rig_open(struct rig *rig);

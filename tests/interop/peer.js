@@ -11,9 +11,11 @@ const tls = require('tls');
 
 const [role, text] = process.argv.slice(2);
 const { version, destroy, ...options } = JSON.parse(text);
-for (const name of ['ca', 'cert', 'key']) {
+for (const name of ['ca', 'cert', 'crl', 'key']) {
   if (options[name]) options[name] = fs.readFileSync(options[name]);
 }
+// Node takes one revocation list from a text.
+if (options.crl) options.crl = options.crl.toString().match(/-----BEGIN[^]*?-----END .*\n/g);
 if (version) options.minVersion = options.maxVersion = version;
 
 const tell = (report) => fs.writeSync(2, JSON.stringify(report) + '\n');
@@ -26,7 +28,7 @@ const facts = (socket) => ({
 });
 
 function watch(socket) {
-  socket.on('error', (error) => tell({ error: error.code }));
+  socket.on('error', (error) => tell({ error: error.code, message: error.message }));
   socket.on('end', () => tell({ end: true }));
   socket.on('close', (hadError) => tell({ close: hadError }));
 }

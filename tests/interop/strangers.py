@@ -8,6 +8,7 @@ import re
 import shutil
 import socket
 import subprocess
+import sys
 import threading
 from contextlib import contextmanager
 
@@ -15,6 +16,7 @@ import pytest
 import support
 
 NODE_PEER = support.CHECKOUT / "tests" / "interop" / "peer.js"
+SSL_PEER = support.CHECKOUT / "tests" / "interop" / "peer.py"
 # Each program's switch for exactly one version.
 OPENSSL = {"TLSv1.2": "-tls1_2", "TLSv1.3": "-tls1_3"}
 GNUTLS = {version: f"NORMAL:-VERS-ALL:+VERS-{version.replace('TLSv', 'TLS')}" for version in OPENSSL}
@@ -177,6 +179,11 @@ def s_server(loop, certs, *arguments, version=None, identity="server", cwd=None)
     ) as server:
         until(loop, lambda: server.match(r"ACCEPT 127\.0\.0\.1:(\d+)\n"), server)
         yield server, int(server.match(r"ACCEPT 127\.0\.0\.1:(\d+)\n")[1])
+
+
+def ssl_client(port, version, ca, *identity):
+    """peer.py as a client of `port`, with certificate and key files or without."""
+    return Stranger(sys.executable, SSL_PEER, port, version, ca, *identity)
 
 
 def node_client(port, **options):

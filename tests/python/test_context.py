@@ -70,6 +70,37 @@ def test_s14_several_cas(context, certs):
     context.add_ca((certs / "ca.pem").read_text())
 
 
+def test_c013_no_crl_in_the_text(context, certs):
+    for text in (b"", b"  \r\n", "garbage", (certs / "ca.pem").read_bytes()):
+        refused(constant.TLS_ERR_CERTIFICATE, context.add_crl, text)
+    refused(constant.TLS_ERR_FILE, context.add_crl_file, certs / "none.pem")
+    with pytest.raises(TypeError):
+        context.add_crl(None)
+
+
+@pytest.mark.parametrize(
+    "identity, crl, name",
+    [
+        ("server", "crl.pem", None),
+        ("revoked", "crl.pem", "CERT_REVOKED"),
+        ("server", "crl-root.pem", "UNABLE_TO_GET_CRL"),
+        ("server", "crl-expired.pem", "CRL_HAS_EXPIRED"),
+    ],
+)
+def test_s15_c085_revocation_lists(certs, identity, crl, name):
+    from_file, from_text = support.client_context(certs), support.client_context(certs)
+    from_file.add_crl_file(certs / crl)
+    from_text.add_crl((certs / crl).read_text())
+    for context in (from_file, from_text):
+        client = tlspair.SecurePair(context)
+        client.set_servername("localhost")
+        server = tlspair.SecurePair(support.server_context(certs, identity), is_server=True)
+        recorder = support.record_pair(client)
+        support.shuttle(client, server)
+        assert [error.name for (error,) in recorder.of("error")] == ([name] if name else [])
+        assert client.authorized == (name is None)
+
+
 def test_c014_ciphers(context):
     for text in ("", "NO-SUCH-CIPHER", "HIGH\n"):
         refused(constant.TLS_ERR_CIPHERS, context.set_ciphers, text)

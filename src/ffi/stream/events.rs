@@ -12,6 +12,10 @@ use crate::ffi::status::tls_status;
 /// Registers the callback of a client whose handshake is over and whose server is accepted, or not
 /// refused; NULL unregisters. The loop's thread.
 ///
+/// It does not say that the server accepts the client: on TLS 1.3 the client is through before the
+/// server has looked at its certificate. A refusal then comes as an error after this event, with the
+/// name of the server's alert (`ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED`, ...).
+///
 /// Node: `'secureConnect'`.
 #[no_mangle]
 pub extern "C" fn tls_stream_on_secure_connect(
