@@ -2218,6 +2218,10 @@ TLS_API int32_t tls_stream_remote_port(const tls_stream *stream);
  * Registers the callback of a client whose handshake is over and whose server is accepted, or not
  * refused; NULL unregisters. The loop's thread.
  *
+ * It does not say that the server accepts the client: on TLS 1.3 the client is through before the
+ * server has looked at its certificate. A refusal then comes as an error after this event, with the
+ * name of the server's alert (`ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED`, ...).
+ *
  * Node: `'secureConnect'`.
  */
 TLS_API
