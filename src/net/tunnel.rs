@@ -168,7 +168,12 @@ impl StreamEvents for Tunnel {
 
     fn close(&self, had_error: bool) {
         self.tell_user(|users| users.close(had_error));
-        self.above.lost_transport();
+        let mut complete = false;
+        self.with_under(|under| complete = under.ended && !had_error);
+        // What came before an orderly end is still to be read.
+        if !complete {
+            self.above.lost_transport();
+        }
     }
 }
 

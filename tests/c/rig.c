@@ -176,9 +176,14 @@ void rig_open(struct rig *rig) {
 
 tls_stream *rig_connect(struct rig *rig, struct witness *witness) {
     tls_connect_options *options = tls_connect_options_new();
-    CHECK_OK(tls_connect_options_set_context(options, rig->client_context));
     CHECK_OK(tls_connect_options_set_servername(options, "localhost"));
-    tls_stream *stream = tls_connect(rig->loop, rig->port, "127.0.0.1", options, NULL, NULL);
+    return rig_connect_by(rig, witness, options);
+}
+
+tls_stream *rig_connect_by(struct rig *rig, struct witness *witness, tls_connect_options *options) {
+    CHECK_OK(tls_connect_options_set_context(options, rig->client_context));
+    const char *host = rig->port > 0 ? "127.0.0.1" : NULL;
+    tls_stream *stream = tls_connect(rig->loop, rig->port, host, options, NULL, NULL);
     REQUIRE(stream != NULL);
     CHECK_OK(tls_connect_options_free(options));
     watch(witness, stream);

@@ -130,6 +130,8 @@ void rig_listen(struct rig *rig);
 void rig_open(struct rig *rig);
 /* A client of the server, for `localhost`, watched. */
 tls_stream *rig_connect(struct rig *rig, struct witness *witness);
+/* The same with these options, which are freed. */
+tls_stream *rig_connect_by(struct rig *rig, struct witness *witness, tls_connect_options *options);
 /* A client, both sides secure. */
 void rig_connect_secure(struct rig *rig, struct witness *witness);
 /* Destroys the server, frees everything, and checks that it all answered TLS_OK. */
@@ -148,6 +150,10 @@ void rig_close_serving(struct rig *rig);
 int raw_connect(int32_t port);
 /* Sends all of it; false if the peer is gone. */
 bool raw_send(int socket, const void *data, size_t length);
+/* Two connected TCP sockets of 127.0.0.1, or Unix sockets, which block. */
+void raw_pair(int domain, int sockets[2]);
+bool is_open_descriptor(int descriptor);
+bool is_blocking(int descriptor);
 /* Closes with RST. */
 void raw_reset(int socket);
 /* Has the peer closed (FIN or RST)? Reads away what comes. */

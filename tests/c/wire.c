@@ -21,6 +21,34 @@ int raw_connect(int32_t port) {
     return made;
 }
 
+void raw_pair(int domain, int sockets[2]) {
+    if (domain == AF_UNIX) {
+        REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) == 0);
+        return;
+    }
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    socklen_t length = sizeof address;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    REQUIRE(bind(listener, (struct sockaddr *)&address, length) == 0 && listen(listener, 1) == 0);
+    REQUIRE(getsockname(listener, (struct sockaddr *)&address, &length) == 0);
+    sockets[0] = raw_connect(ntohs(address.sin_port));
+    REQUIRE(fcntl(sockets[0], F_SETFL, 0) == 0);
+    sockets[1] = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+    REQUIRE(sockets[1] >= 0);
+    close(listener);
+}
+
+bool is_open_descriptor(int descriptor) {
+    return fcntl(descriptor, F_GETFD) >= 0;
+}
+
+bool is_blocking(int descriptor) {
+    int flags = fcntl(descriptor, F_GETFL);
+    CHECK(flags >= 0);
+    return (flags & O_NONBLOCK) == 0;
+}
+
 bool raw_send(int socket, const void *data, size_t length) {
     const char *rest = data;
     int64_t deadline = now_ms() + 5000;
