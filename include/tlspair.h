@@ -373,6 +373,20 @@ TLS_API uint32_t tls_version_number(void);
 TLS_API const char *tls_openssl_version(void);
 
 /**
+ * The names of all cipher suites that the OpenSSL in use has, TLS 1.3 included: in lower case, sorted,
+ * each once, with `:` between them. Any thread; the text lives as long as the process.
+ *
+ * Suites that leave the connection open (no encryption, no authentication) are not among them.
+ * `tls_context_set_ciphers` takes the names in capitals.
+ *
+ * Returns NULL when out of memory.
+ *
+ * Node: `tls.getCiphers()`, as an array.
+ */
+TLS_API
+const char *tls_ciphers(void);
+
+/**
  * Does this build have a feature? 1 if so, 0 if not or if the name is unknown. Any thread.
  *
  * Names: `"tls1.2"`, `"tls1.3"`; `"vendored"` (OpenSSL is inside the library); `"loop_fd"`
@@ -508,7 +522,8 @@ TLS_API tls_status tls_context_free(tls_context *context);
  * refused at once. On failure nothing changes.
  *
  * Errors: `TLS_ERR_CERTIFICATE` (no certificate in the text, or one that cannot be decoded),
- * `TLS_ERR_KEY_MISMATCH`, `TLS_ERR_INVALID_ARGUMENT`, `TLS_ERR_FROZEN`.
+ * `TLS_ERR_KEY_MISMATCH`, `TLS_ERR_INVALID_STATE` (the context has a PFX),
+ * `TLS_ERR_INVALID_ARGUMENT`, `TLS_ERR_FROZEN`.
  *
  * Node: the option `cert`.
  */
@@ -535,8 +550,9 @@ TLS_API tls_status tls_context_set_cert_file(tls_context *context, const char *p
  * certificate that is set is refused at once. On failure nothing changes.
  *
  * Errors: `TLS_ERR_KEY` (no key in the text, or it cannot be decoded), `TLS_ERR_PASSPHRASE`
- * (missing: name `ERR_MISSING_PASSPHRASE`; wrong; too long), `TLS_ERR_KEY_MISMATCH`,
- * `TLS_ERR_INVALID_ARGUMENT`, `TLS_ERR_FROZEN`.
+ * (missing: name `ERR_MISSING_PASSPHRASE`; wrong; too long), `TLS_ERR_NOT_SUPPORTED` (encrypted with
+ * single DES or RC2, and OpenSSL's legacy provider is not there), `TLS_ERR_KEY_MISMATCH`,
+ * `TLS_ERR_INVALID_STATE` (the context has a PFX), `TLS_ERR_INVALID_ARGUMENT`, `TLS_ERR_FROZEN`.
  *
  * Node: the options `key` and `passphrase`.
  */
@@ -597,7 +613,7 @@ tls_status tls_context_set_identity_file(tls_context *context,
  * A server also names these CAs when it asks for client certificates. On failure none is added.
  *
  * Errors: `TLS_ERR_CERTIFICATE` (no certificate in the text, or one that cannot be decoded),
- * `TLS_ERR_INVALID_ARGUMENT`, `TLS_ERR_FROZEN`.
+ * `TLS_ERR_INVALID_STATE` (the context has a PFX), `TLS_ERR_INVALID_ARGUMENT`, `TLS_ERR_FROZEN`.
  *
  * Node: the option `ca`.
  */
@@ -611,7 +627,8 @@ TLS_API tls_status tls_context_add_ca_file(tls_context *context, const char *pat
 
 /**
  * Trusts nobody, until the next `tls_context_add_ca`: neither the well-known roots nor what was
- * added before. Any thread, until the context's first use. Errors: `TLS_ERR_FROZEN`.
+ * added before. Any thread, until the context's first use. Errors: `TLS_ERR_INVALID_STATE` (the
+ * context has a PFX), `TLS_ERR_FROZEN`.
  *
  * Node: `ca: []`.
  */
@@ -726,6 +743,94 @@ tls_status tls_context_set_user_data(tls_context *context,
 TLS_API void *tls_context_user_data(const tls_context *context);
 
 /**
+ * Sets private key, certificate, chain and CAs from a PKCS#12 file (PFX, .p12) in memory. Any
+ * thread, until the context's first use.
+ *
+ * - `data`: DER or BER, as `openssl pkcs12 -export`, Windows, macOS, Java and browsers write it.
+ *   What follows it is ignored. The library wipes its copies of the key and of the passphrase.
+ * - `length`: in bytes.
+ * - `passphrase`: UTF-8; NULL or empty if there is none. Nobody is ever asked on the terminal.
+ *
+ * The certificate is the one that belongs to the key. Of the others, those that lead from it towards
+ * its CA are sent to peers, in order and without the root. If there is a root among the others
+ * (a certificate signed by itself), then all of them are trusted, in place of the well-known roots,
+ * as with `tls_context_add_ca`; if there is none, the well-known roots stay trusted.
+ *
+ * It is either this, or `tls_context_set_cert`, `_set_key`, `_set_identity`, `_add_ca` and
+ * `_clear_ca`: on a context that has seen one, the other answers `TLS_ERR_INVALID_STATE`. A second
+ * PFX takes the place of the first. On failure nothing changes.
+ *
+ * RC2 and single DES, with which OpenSSL 1.x and Windows encrypt, need OpenSSL's legacy provider. It
+ * is loaded for this call and out of reach of the rest of the process.
+ *
+ * Errors: `TLS_ERR_PASSPHRASE` (missing: name `ERR_MISSING_PASSPHRASE`; or wrong), `TLS_ERR_KEY` (no
+ * private key in the file), `TLS_ERR_CERTIFICATE` (no certificate in it; damaged, cut short, or no
+ * such file), `TLS_ERR_KEY_MISMATCH` (no certificate in it belongs to the key),
+ * `TLS_ERR_NOT_SUPPORTED` (encrypted with what this OpenSSL lacks), `TLS_ERR_INVALID_STATE`,
+ * `TLS_ERR_INVALID_ARGUMENT`, `TLS_ERR_FROZEN`.
+ *
+ * Node: the options `pfx` and `passphrase`. There the well-known roots stay trusted beside the CAs
+ * of the file, so that a server that asks for certificates of its own CA takes any public CA's too.
+ */
+TLS_API
+tls_status tls_context_set_pfx(tls_context *context,
+                               const void *data,
+                               size_t length,
+                               const char *passphrase);
+
+/**
+ * The same from a file of at most 16 MiB.
+ *
+ * - `path`: bytes as the system takes them, NUL-terminated; not NULL.
+ * - `passphrase`: as for `tls_context_set_pfx`.
+ *
+ * Errors: those of `tls_context_set_pfx`, and `TLS_ERR_FILE` with the errno.
+ */
+TLS_API
+tls_status tls_context_set_pfx_file(tls_context *context,
+                                    const char *path,
+                                    const char *passphrase);
+
+/**
+ * Sets the groups for key exchange (curves, and what has come after them), the preferred first. Any
+ * thread, until the context's first use.
+ *
+ * - `groups`: names as OpenSSL takes them (SSL_CTX_set1_groups_list(3)), with `:` between them:
+ *   `"X25519:P-256:P-384"`; or `"auto"`, the default, for OpenSSL's own choice. Not NULL.
+ *
+ * On TLS 1.2 the curve of an ECDSA certificate must be among them too.
+ *
+ * Errors: `TLS_ERR_INVALID_ARGUMENT` (empty, or a name that this OpenSSL does not know),
+ * `TLS_ERR_FROZEN`.
+ *
+ * Node: the option `ecdhCurve`.
+ */
+TLS_API tls_status tls_context_set_groups(tls_context *context, const char *groups);
+
+/**
+ * Lets a server use DHE with TLS 1.2 and before, for peers that have no ECDHE. Without this call it
+ * does not. Any thread, until the context's first use.
+ *
+ * - `pem`: the parameters, as `openssl dhparam` writes them; or the four bytes `auto`, for
+ *   parameters that OpenSSL has, as strong as the certificate's key. Copied.
+ * - `length`: in bytes.
+ *
+ * Less than 2,048 bits are refused. Where the ciphers ask for a security level above 2, more are
+ * needed: else the context's first use fails.
+ *
+ * Errors: `TLS_ERR_INVALID_ARGUMENT` (none in the text, nonsense, too weak), `TLS_ERR_FROZEN`.
+ *
+ * Node: the option `dhparam`, which takes 1,024 bits and ignores what it cannot read.
+ */
+TLS_API tls_status tls_context_set_dhparam(tls_context *context, const void *pem, size_t length);
+
+/**
+ * The same from a file of at most 16 MiB. Errors: those of `tls_context_set_dhparam`, and
+ * `TLS_ERR_FILE` with the errno.
+ */
+TLS_API tls_status tls_context_set_dhparam_file(tls_context *context, const char *path);
+
+/**
  * Says whether a server that uses this context asks for client certificates: a context that SNI
  * picks can so have a policy of its own, which beats the server's `tls_server_set_request_cert` and
  * `tls_server_set_reject_unauthorized`. Any thread, until the context's first use.
@@ -767,6 +872,52 @@ TLS_API tls_certificate *tls_certificate_copy(const tls_certificate *certificate
 /**
  * Frees a certificate, and what its getters answered, unless a copy is left. NULL is `TLS_OK`. Any
  * thread.
+ * Adds option bits of OpenSSL to those that the library sets. Any thread, until the context's first
+ * use.
+ *
+ * - `options`: `SSL_OP_*` of `<openssl/ssl.h>`, joined by `|`; SSL_CTX_set_options(3) tells what they
+ *   do. A second call takes the place of the first. 0 is the default.
+ *
+ * Refused are bits that this OpenSSL does not know, and those that would undo what the library
+ * promises: `SSL_OP_IGNORE_UNEXPECTED_EOF`, `SSL_OP_ALLOW_UNSAFE_LEGACY_RENEGOTIATION`,
+ * `SSL_OP_TLS_ROLLBACK_BUG`. `SSL_OP_LEGACY_SERVER_CONNECT` is taken, for clients of old servers.
+ *
+ * `SSL_OP_NO_TLSv1_2` and its like take versions away from what `tls_context_set_min_version` and
+ * `_max_version` allow; where none is left, the context's first use fails with `TLS_ERR_PROTOCOL`.
+ * Bits for DTLS and for the kernel's TLS have no effect.
+ *
+ * Errors: `TLS_ERR_INVALID_ARGUMENT`, `TLS_ERR_FROZEN`.
+ *
+ * Node: the option `secureOptions`.
+ */
+TLS_API
+tls_status tls_context_set_secure_options(tls_context *context,
+                                          uint64_t options);
+
+/**
+ * Sets the mark that a server gives its sessions: sessions with another mark are not resumed, so
+ * servers that must not take each other's have different ones. Any thread, until the context's first
+ * use.
+ *
+ * - `id`: any bytes; copied.
+ * - `length`: 1 to 32.
+ *
+ * By default it is derived from the certificates and the CAs, so that a session made under another
+ * trust is not resumed. Who sets it vouches for that: it must change when the CAs change. Clients do
+ * not use it.
+ *
+ * Errors: `TLS_ERR_INVALID_ARGUMENT`, `TLS_ERR_FROZEN`.
+ *
+ * Node: the option `sessionIdContext`.
+ */
+TLS_API
+tls_status tls_context_set_session_id_context(tls_context *context,
+                                              const void *id,
+                                              size_t length);
+
+/**
+ * Frees a certificate from `tls_stream_peer_certificate` or `tls_secure_pair_peer_certificate`,
+ * and what its getters answered. NULL is `TLS_OK`. Any thread.
  */
 TLS_API tls_status tls_certificate_free(tls_certificate *certificate);
 

@@ -17,6 +17,8 @@ is an `ssl.SSLError`. Times are in seconds, data is `bytes`.
 
 from __future__ import annotations
 
+from typing import List
+
 from ._certificate import Certificate, check_server_identity
 from ._connect import ConnectOptions, connect
 from ._context import ClientAuth, Context
@@ -41,6 +43,7 @@ __all__ = [
     "Stream",
     "TLSError",
     "check_server_identity",
+    "ciphers",
     "connect",
     "constant",
     "feature",
@@ -57,6 +60,11 @@ def version() -> str:
 def openssl_version() -> str:
     """Version of the OpenSSL that the library uses."""
     return lib.tls_openssl_version().decode("ascii")
+
+
+def ciphers() -> List[str]:
+    """The names of all cipher suites that this OpenSSL has, in lower case and sorted."""
+    return lib.tls_ciphers().decode("ascii").split(":")
 
 
 def feature(name: str) -> bool:

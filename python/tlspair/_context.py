@@ -114,6 +114,39 @@ class Context:
         """The newest version that is spoken."""
         check(lib.tls_context_set_max_version(self._handle, arguments.text(version, "version")))
 
+    def set_pfx(self, data: Data, passphrase: Union[str, Data, None] = None) -> None:
+        """Key, certificate, chain and CAs from PKCS#12 bytes, in place of all other setters of these."""
+        encoded, secret = arguments.data(data, "data"), arguments.passphrase(passphrase)
+        check(lib.tls_context_set_pfx(self._handle, encoded, len(encoded), secret))
+
+    def set_pfx_file(self, path: Path, passphrase: Union[str, Data, None] = None) -> None:
+        """`set_pfx` from a file."""
+        secret = arguments.passphrase(passphrase)
+        check(lib.tls_context_set_pfx_file(self._handle, arguments.path(path, "path"), secret))
+
+    def set_groups(self, groups: str) -> None:
+        """The groups for key exchange, `X25519:P-256`, or `auto`."""
+        check(lib.tls_context_set_groups(self._handle, arguments.text(groups, "groups")))
+
+    def set_dhparam(self, pem: Union[str, Data]) -> None:
+        """Let servers use DHE, with these parameters or with `auto`."""
+        encoded = arguments.pem(pem, "dhparam")
+        check(lib.tls_context_set_dhparam(self._handle, encoded, len(encoded)))
+
+    def set_dhparam_file(self, path: Path) -> None:
+        """`set_dhparam` from a file."""
+        check(lib.tls_context_set_dhparam_file(self._handle, arguments.path(path, "path")))
+
+    def set_secure_options(self, options: int) -> None:
+        """OpenSSL's option bits beside ours: `ssl.OP_NO_TICKET`, ..."""
+        bits = arguments.integer(options, "options", 0, 2**64 - 1)
+        check(lib.tls_context_set_secure_options(self._handle, bits))
+
+    def set_session_id_context(self, id: Data) -> None:
+        """The mark of a server's sessions, 1 to 32 bytes; those of another are not resumed."""
+        encoded = arguments.data(id, "id")
+        check(lib.tls_context_set_session_id_context(self._handle, encoded, len(encoded)))
+
     def set_client_auth(self, policy: ClientAuth) -> None:
         """What a server asks of its clients when SNI picks this context."""
         check(lib.tls_context_set_client_auth(self._handle, ClientAuth(policy)))

@@ -68,6 +68,22 @@ impl Ciphers {
         Ok(ciphers)
     }
 
+    /// OpenSSL's names of all suites that authenticate and encrypt, in lower case and sorted, as
+    /// Node's `getCiphers` gives them.
+    pub fn supported() -> Result<Vec<String>> {
+        let mut probe = probe()?;
+        let failed =
+            |stack| error_queue::from_stack(Status::Ciphers, "cannot list the ciphers", &stack);
+        probe.set_cipher_list("ALL:!aNULL:!eNULL").map_err(failed)?;
+        // Those that the OpenSSL at hand lacks are left out by it.
+        probe.set_ciphersuites(&SUITES.join(":")).map_err(failed)?;
+        let names = context::cipher_names(&probe);
+        let mut names: Vec<String> = names.iter().map(|name| name.to_ascii_lowercase()).collect();
+        names.sort_unstable();
+        names.dedup();
+        Ok(names)
+    }
+
     pub fn security_level(&self) -> u32 {
         self.level.unwrap_or(DEFAULT_SECURITY_LEVEL)
     }
@@ -199,6 +215,25 @@ mod tests {
                 "{name}"
             );
             assert!(name.contains("GCM") || name.contains("CHACHA20"), "{name}");
+        }
+    }
+
+    #[test]
+    fn s01_all_that_can_be_set_and_nothing_open() {
+        let names = Ciphers::supported().unwrap();
+        for name in [
+            "tls_aes_256_gcm_sha384",
+            "ecdhe-rsa-aes128-gcm-sha256",
+            "aes256-sha",
+            "psk-aes128-gcm-sha256",
+        ] {
+            assert!(names.iter().any(|other| other == name), "{name}");
+        }
+        assert!(names.windows(2).all(|pair| pair[0] < pair[1]));
+        for name in &names {
+            assert!(!name.contains("null") && !name.contains("adh-") && !name.starts_with("aecdh"));
+            let upper = name.to_ascii_uppercase();
+            assert!(!offered(Some(&format!("{upper}:@SECLEVEL=0"))).is_empty());
         }
     }
 

@@ -75,6 +75,24 @@ impl Identities {
         Ok(())
     }
 
+    /// What a PKCS#12 file had, which is all there is.
+    pub fn of_pfx(key: PKey<Private>, leaf: X509, rest: Vec<X509>) -> Result<Identities> {
+        let key_type = key.id();
+        check_key_type(key_type, Status::Key)?;
+        let identity = Identity {
+            key_type,
+            chain: Some(Chain { leaf, rest }),
+            key: Some(key),
+        };
+        identity.check()?;
+        Ok(Identities(vec![identity]))
+    }
+
+    /// Is there no certificate and no key?
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     fn of_type(&self, key_type: Id) -> Identity {
         let found = self.0.iter().find(|identity| identity.key_type == key_type);
         found.cloned().unwrap_or(Identity {

@@ -6,13 +6,17 @@ mod cipher_names;
 mod ciphers;
 mod client_auth;
 mod crl;
+mod dh;
 mod distinct;
 mod file;
 #[cfg(test)]
 pub(crate) mod fixtures;
+mod groups;
 mod identity;
 mod pem;
+mod pfx;
 mod protocol;
+mod secure_options;
 #[cfg(test)]
 mod tests;
 mod trust;
@@ -36,19 +40,60 @@ pub use file::read_file;
 
 use ciphers::Ciphers;
 use crl::Crls;
+use dh::DhParam;
+use groups::Groups;
 use identity::Identities;
+use pfx::Pfx;
 use protocol::Versions;
+use secure_options::SecureOptions;
 use trust::Trust;
+
+/// `SSL_MAX_SID_CTX_LENGTH`.
+const MAX_SESSION_ID_CONTEXT: usize = 32;
 
 #[derive(Default)]
 struct Settings {
     identities: Identities,
     trust: Trust,
     crls: Crls,
+    /// Identity and CAs came from a PKCS#12 file.
+    has_pfx: bool,
     ciphers: Ciphers,
     versions: Versions,
     honor_cipher_order: bool,
     client_auth: ClientAuth,
+    groups: Groups,
+    dh: DhParam,
+    options: SecureOptions,
+    /// `None`: derived.
+    session_id_context: Option<Vec<u8>>,
+}
+
+impl Settings {
+    /// Only one of the two says who we are and whom we trust: a PKCS#12 file, or the pieces.
+    fn without_pfx(&mut self) -> Result<&mut Settings> {
+        if self.has_pfx {
+            return Err(Error::state(
+                "the context has a PFX, which brings its own certificate, key and CAs: set either \
+                 that or these, on a new context",
+            ));
+        }
+        Ok(self)
+    }
+
+    fn check_no_pieces(&self) -> Result<()> {
+        let there = if !self.identities.is_empty() {
+            "a certificate or a key"
+        } else if self.trust.is_explicit() {
+            "CAs of its own"
+        } else {
+            return Ok(());
+        };
+        Err(Error::state(format!(
+            "the context has {there}, and a PFX brings certificate, key and CAs together: set it on \
+             a new context"
+        )))
+    }
 }
 
 enum State {
@@ -89,28 +134,47 @@ impl Context {
 
     /// The certificate, and after it those that lead to the CA, from one PEM text.
     pub fn set_cert(&self, pem: &[u8]) -> Result<()> {
-        self.change(|settings| settings.identities.set_cert(pem))
+        self.change(|settings| settings.without_pfx()?.identities.set_cert(pem))
     }
 
     /// The private key of a certificate that is set already, or will be.
     pub fn set_key(&self, pem: &[u8], passphrase: Option<&[u8]>) -> Result<()> {
-        self.change(|settings| settings.identities.set_key(pem, passphrase))
+        self.change(|settings| settings.without_pfx()?.identities.set_key(pem, passphrase))
     }
 
     /// Certificate and key in one step; replaces those of the same key type.
     pub fn set_identity(&self, cert: &[u8], key: &[u8], passphrase: Option<&[u8]>) -> Result<()> {
-        self.change(|settings| settings.identities.set_both(cert, key, passphrase))
+        self.change(|settings| {
+            let settings = settings.without_pfx()?;
+            settings.identities.set_both(cert, key, passphrase)
+        })
+    }
+
+    /// Key, certificate, chain and CAs from a PKCS#12 file: in place of those of another such file,
+    /// and never beside what was set piece by piece.
+    pub fn set_pfx(&self, der: &[u8], passphrase: Option<&[u8]>) -> Result<()> {
+        self.change(|settings| {
+            if !settings.has_pfx {
+                settings.check_no_pieces()?;
+            }
+            let pfx = Pfx::read(der, passphrase)?;
+            let identities = Identities::of_pfx(pfx.key, pfx.leaf, pfx.chain)?;
+            settings.trust = pfx.cas.map(Trust::only).transpose()?.unwrap_or_default();
+            settings.identities = identities;
+            settings.has_pfx = true;
+            Ok(())
+        })
     }
 
     /// Trusts one or more CAs, in place of the well-known ones.
     pub fn add_ca(&self, pem: &[u8]) -> Result<()> {
-        self.change(|settings| settings.trust.add(pem))
+        self.change(|settings| settings.without_pfx()?.trust.add(pem))
     }
 
     /// Trusts nobody, until the next `add_ca`.
     pub fn clear_ca(&self) -> Result<()> {
         self.change(|settings| {
-            settings.trust.clear();
+            settings.without_pfx()?.trust.clear();
             Ok(())
         })
     }
@@ -140,6 +204,44 @@ impl Context {
     pub fn set_client_auth(&self, policy: ClientAuth) -> Result<()> {
         self.change(|settings| {
             settings.client_auth = policy;
+            Ok(())
+        })
+    }
+
+    /// Groups for key exchange, `X25519:P-256`.
+    pub fn set_groups(&self, list: &str) -> Result<()> {
+        self.change(|settings| {
+            settings.groups = Groups::parse(list)?;
+            Ok(())
+        })
+    }
+
+    /// Parameters for DHE in PEM, or `auto`.
+    pub fn set_dhparam(&self, text: &[u8]) -> Result<()> {
+        self.change(|settings| {
+            settings.dh = DhParam::parse(text)?;
+            Ok(())
+        })
+    }
+
+    /// OpenSSL's option bits, beside ours.
+    pub fn set_secure_options(&self, bits: u64) -> Result<()> {
+        self.change(|settings| {
+            settings.options = SecureOptions::of_bits(bits)?;
+            Ok(())
+        })
+    }
+
+    /// Marks the sessions of servers: those of another mark are not resumed.
+    pub fn set_session_id_context(&self, id: &[u8]) -> Result<()> {
+        self.change(|settings| {
+            if id.is_empty() || id.len() > MAX_SESSION_ID_CONTEXT {
+                return Err(Error::argument(format!(
+                    "a session id context has 1 to {MAX_SESSION_ID_CONTEXT} bytes, not {}",
+                    id.len()
+                )));
+            }
+            settings.session_id_context = Some(id.to_vec());
             Ok(())
         })
     }
@@ -212,7 +314,10 @@ pub struct FrozenContext {
     has_identity: bool,
     /// They count, without revocation lists, so that no store of its own was needed.
     shares_well_known_roots: bool,
-    session_id_context: [u8; 32],
+    groups: Groups,
+    /// The derived one, and whether the `SSL_CTX` has another, for servers.
+    derived_id_context: [u8; 32],
+    has_own_id_context: bool,
     options: SslOptions,
     versions: (SslVersion, SslVersion),
     client_auth: ClientAuth,
@@ -242,7 +347,7 @@ impl FrozenContext {
 
     /// The groups for key exchange, as OpenSSL takes them; `None`: OpenSSL's own.
     pub fn groups(&self) -> Option<&str> {
-        None
+        self.groups.list()
     }
 
     /// What a server asks of its clients here.
@@ -264,8 +369,20 @@ impl FrozenContext {
     /// trust may not: its peer was judged by other rules, and OpenSSL ends the handshake when the
     /// server agrees to resume it.
     pub fn accepts_session(&self, session: &SslSessionRef) -> bool {
-        context::session_id_context(session) == self.session_id_context
+        context::session_id_context(session) == self.derived_id_context
     }
+
+    /// The session id context that a client must set on its connections; `None`: they have it already.
+    /// It is always the derived one: what was chosen is for servers, and says nothing of whom we
+    /// trust.
+    pub fn client_id_context(&self) -> Option<&[u8; 32]> {
+        self.has_own_id_context.then_some(&self.derived_id_context)
+    }
+}
+
+/// The names of all cipher suites that the OpenSSL at hand has, as Node's `getCiphers` gives them.
+pub fn supported_ciphers() -> Result<Vec<String>> {
+    without_traces(Ciphers::supported)
 }
 
 /// The process's context for clients that name none: trusts the well-known roots.
@@ -293,16 +410,20 @@ fn build(settings: &Settings) -> Result<FrozenContext> {
         // A client that puts ChaCha20 first has no AES in hardware: it gets its wish.
         builder.set_options(SslOptions::CIPHER_SERVER_PREFERENCE | SslOptions::PRIORITIZE_CHACHA);
     }
+    settings.options.apply(&mut builder);
     settings.ciphers.apply(&mut builder)?;
     let versions = settings.versions.apply(&mut builder, &settings.ciphers)?;
+    settings.groups.apply(&mut builder)?;
+    settings.dh.apply(&mut builder)?;
     settings.identities.apply(&mut builder)?;
     settings.trust.apply(&settings.crls, &mut builder)?;
     if settings.trust.is_explicit() {
         settings.identities.build_chains(&mut builder);
     }
-    let session_id_context = session_id_context(settings)?;
+    let derived_id_context = session_id_context(settings)?;
+    let own_id_context = settings.session_id_context.as_deref();
     builder
-        .set_session_id_context(&session_id_context)
+        .set_session_id_context(own_id_context.unwrap_or(&derived_id_context))
         .map_err(failed)?;
     verify::install(&mut builder);
     // With a callback in place OpenSSL remembers the client's server name also over a resumption.
@@ -314,7 +435,9 @@ fn build(settings: &Settings) -> Result<FrozenContext> {
         ssl_context: builder.build(),
         has_identity: settings.identities.is_complete(),
         shares_well_known_roots: !settings.trust.is_explicit() && settings.crls.is_empty(),
-        session_id_context,
+        groups: settings.groups.clone(),
+        derived_id_context,
+        has_own_id_context: own_id_context.is_some(),
     })
 }
 

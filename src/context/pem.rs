@@ -5,16 +5,16 @@
 use openssl::pkey::{PKey, Private};
 use openssl::x509::{X509Crl, X509};
 
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, OpensslEntry, Result, Status};
+use crate::sys::dh::Parameters;
+use crate::sys::legacy::{self, Legacy};
+use crate::sys::pkcs12::Pkcs12;
 use crate::sys::{error_queue, pem};
 
 const BEGIN: &[u8] = b"-----BEGIN ";
 const END: &[u8] = b"-----END ";
 const DASHES: &[u8] = b"-----";
 const NO_START_LINE: &str = "ERR_OSSL_PEM_NO_START_LINE";
-
-/// `ERR_R_UNSUPPORTED` of libcrypto's EVP: no loaded provider has the algorithm.
-const EVP_UNSUPPORTED: u64 = 0x0308_010C;
 
 /// One block, from its first to its last dash.
 #[derive(Debug, PartialEq, Eq)]
@@ -136,6 +136,11 @@ impl<'a> Iterator for Blocks<'a> {
     }
 }
 
+/// Is there a block of any kind, be it damaged?
+pub fn has_block(text: &[u8]) -> bool {
+    Blocks::new(text).next().is_some()
+}
+
 /// All certificates of a text, in order.
 ///
 /// # Errors
@@ -192,6 +197,26 @@ pub fn certificates_that_decode(text: &[u8]) -> Vec<X509> {
     found
 }
 
+/// The first parameters for Diffie-Hellman of a text.
+///
+/// # Errors
+/// `InvalidArgument`: there are none, or they cannot be used.
+pub fn dh_parameters(text: &[u8]) -> Result<Parameters> {
+    let status = Status::InvalidArgument;
+    for block in Blocks::new(text) {
+        let block = block.map_err(|message| unreadable(status, message))?;
+        if block.label.ends_with(b"DH PARAMETERS") {
+            let what = format!(
+                "the DH parameters that begin in line {} cannot be used",
+                block.line
+            );
+            return Parameters::from_pem(block.text)
+                .ok_or_else(|| error_queue::take_error(status, &what));
+        }
+    }
+    Err(nothing(text, status, "DH parameter", "dhparam"))
+}
+
 /// The first private key of a text.
 ///
 /// # Errors
@@ -220,8 +245,24 @@ fn decode_key(block: &Block, passphrase: Option<&[u8]>) -> Result<PKey<Private>>
     if !read.passphrase_asked {
         return Err(undecodable(block));
     }
-    let entries = error_queue::drain();
-    let unsupported = entries.iter().any(|entry| entry.code == EVP_UNSUPPORTED);
+    let mut entries = error_queue::drain();
+    let is_unsupported = |entries: &[OpensslEntry]| {
+        entries
+            .iter()
+            .any(|entry| entry.code == error_queue::EVP_UNSUPPORTED)
+    };
+    if passphrase.is_some() && is_unsupported(&entries) {
+        if let Some(legacy) = Legacy::load() {
+            let encoded = legacy.run(|| {
+                let key = pem::private_key(block.text, passphrase).key?;
+                legacy::encode(&key)
+            });
+            if let Some(key) = encoded.as_ref().and_then(legacy::decode) {
+                return Ok(key);
+            }
+            entries = error_queue::drain();
+        }
+    }
     let (status, name, message) = match passphrase {
         None => (
             Status::Passphrase,
@@ -233,11 +274,12 @@ fn decode_key(block: &Block, passphrase: Option<&[u8]>) -> Result<PKey<Private>>
             "ERR_OSSL_PEM_BAD_PASSWORD_READ",
             "the passphrase is too long: OpenSSL takes 1,024 bytes at most",
         ),
-        Some(_) if unsupported => (
-            Status::Key,
+        Some(_) if is_unsupported(&entries) => (
+            Status::NotSupported,
             "ERR_OSSL_EVP_UNSUPPORTED",
-            "the private key is encrypted in a way that the OpenSSL at hand does not offer: encrypt \
-             it anew, with openssl pkey -provider legacy -provider default -aes256",
+            "the private key is encrypted in an old way, and the OpenSSL at hand has no legacy \
+             provider for that (see OPENSSL_MODULES): install it, or encrypt the key anew, with \
+             openssl pkey -aes256",
         ),
         Some(_) => (
             Status::Passphrase,
@@ -281,7 +323,9 @@ fn nothing(text: &[u8], status: Status, what: &str, tool: &str) -> Box<Error> {
         })
         .take(4)
         .collect();
-    let message = if matches!(text, [0x30, 0x80..=0x84, ..]) {
+    let message = if Pkcs12::decode(text).is_some() {
+        "this is PKCS#12, and PEM is wanted: give it to tls_context_set_pfx".to_owned()
+    } else if matches!(text, [0x30, 0x80..=0x84, ..]) {
         format!("this is DER, and PEM is wanted: convert it with openssl {tool} -inform DER")
     } else if others.is_empty() {
         format!("there is no {what} in the text: it has no PEM block (-----BEGIN ...)")
@@ -371,12 +415,28 @@ mod tests {
     }
 
     #[test]
-    fn s12_a_cipher_of_the_past_is_no_wrong_passphrase() {
+    fn s12_keys_encrypted_with_ciphers_of_the_past() {
+        use openssl::symm::Cipher;
+        let rsa = openssl::rsa::Rsa::generate(2048).unwrap();
+        let traditional = Legacy::load()
+            .unwrap()
+            .run(|| rsa.private_key_to_pem_passphrase(Cipher::des_cbc(), b"x"));
+        let pem = traditional.unwrap();
+        assert!(private_key(&pem, Some(b"x")).is_ok());
+        let error = private_key(&pem, Some(b"y")).unwrap_err();
+        assert_eq!(error.status, Status::Passphrase, "{error}");
+        assert_eq!(
+            private_key(&pem, None).unwrap_err().name,
+            "ERR_MISSING_PASSPHRASE"
+        );
+    }
+
+    #[test]
+    fn s12_a_cipher_that_nobody_has_is_no_wrong_passphrase() {
         let key = b"-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\
-                    DEK-Info: DES-CBC,80CDABD560E35EC3\n\nAAAAAAAAAAA=\n\
+                    DEK-Info: NO-SUCH-CIPHER,80CDABD560E35EC3\n\nAAAAAAAAAAA=\n\
                     -----END RSA PRIVATE KEY-----\n";
         let error = private_key(key, Some(b"x")).unwrap_err();
-        assert_eq!(error.status, Status::Key);
-        assert!(error.message.contains("legacy"), "{error}");
+        assert_eq!(error.status, Status::Key, "{error}");
     }
 }

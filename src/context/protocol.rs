@@ -1,6 +1,6 @@
 //! Which versions of the protocol are allowed.
 
-use openssl::ssl::{SslContextBuilder, SslVersion};
+use openssl::ssl::{SslContextBuilder, SslOptions, SslVersion};
 
 use super::ciphers::Ciphers;
 use crate::error::{Error, Result, Status};
@@ -89,43 +89,64 @@ impl Versions {
         Ok(Versions { min, max })
     }
 
-    /// Answers the lowest and the highest version that are left.
+    /// Answers the lowest and the highest version that are left by the ciphers and by the options
+    /// that are set already.
     ///
     /// # Errors
-    /// `Protocol`: none of the versions can work with these ciphers.
+    /// `Protocol`: there is none left.
     pub fn apply(
         self,
         builder: &mut SslContextBuilder,
         ciphers: &Ciphers,
     ) -> Result<(SslVersion, SslVersion)> {
-        if self.max < TLS_1_2 && ciphers.security_level() > 0 {
-            return Err(refused(
-                "ERR_TLS_PROTOCOL_VERSION_CONFLICT",
+        let Versions { min, max } = self.without(builder.options())?;
+        if max < TLS_1_2 && ciphers.security_level() > 0 {
+            return Err(conflict(
                 "TLS 1.0 and 1.1 work only at security level 0: call tls_context_set_ciphers with \
                  DEFAULT@SECLEVEL=0",
             ));
         }
-        let mut min = self.min;
-        if ciphers.only_tls13() {
-            if self.max < TLS_1_3 {
-                return Err(refused(
-                    "ERR_TLS_PROTOCOL_VERSION_CONFLICT",
-                    format!(
-                        "the ciphers are all for TLS 1.3, and {} is the maximum version",
-                        name(self.max)
-                    ),
-                ));
-            }
-            min = TLS_1_3;
+        if ciphers.only_tls13() && max < TLS_1_3 {
+            return Err(conflict(format!(
+                "the ciphers are all for TLS 1.3, and {} is the maximum version",
+                name(max)
+            )));
         }
+        let min = if ciphers.only_tls13() { TLS_1_3 } else { min };
         let failed = |stack| {
             error_queue::from_stack(Status::Protocol, "this OpenSSL lacks the version", &stack)
         };
-        let (min, max) = (openssl_version(min), openssl_version(self.max));
+        let (min, max) = (openssl_version(min), openssl_version(max));
         builder.set_min_proto_version(Some(min)).map_err(failed)?;
         builder.set_max_proto_version(Some(max)).map_err(failed)?;
         Ok((min, max))
     }
+
+    /// What the `SSL_OP_NO_TLSv1...` options leave at both ends; a hole between is theirs to keep.
+    fn without(self, options: SslOptions) -> Result<Versions> {
+        const OFF: [SslOptions; 4] = [
+            SslOptions::NO_TLSV1,
+            SslOptions::NO_TLSV1_1,
+            SslOptions::NO_TLSV1_2,
+            SslOptions::NO_TLSV1_3,
+        ];
+        let mut left =
+            (self.min..=self.max).filter(|version| !options.contains(OFF[usize::from(*version)]));
+        let none = || {
+            conflict(format!(
+                "the secure options turn off all versions from {} to {}",
+                name(self.min),
+                name(self.max)
+            ))
+        };
+        let min = left.next().ok_or_else(none)?;
+        let max = left.next_back().unwrap_or(min);
+        Ok(Versions { min, max })
+    }
+}
+
+fn conflict(message: impl Into<String>) -> Box<Error> {
+    refused("ERR_TLS_PROTOCOL_VERSION_CONFLICT", message)
 }
 
 fn refused(name: &'static str, message: impl Into<String>) -> Box<Error> {
@@ -237,5 +258,29 @@ mod tests {
             .unwrap_err()
             .message
             .contains("TLSv1.2"));
+    }
+
+    #[test]
+    fn s77_s82_what_the_options_leave() {
+        let all = Versions { min: 0, max: 3 };
+        let left = |options| all.without(options).map(|v| (v.min, v.max));
+        assert_eq!(left(SslOptions::empty()), Ok((0, 3)));
+        assert_eq!(
+            left(SslOptions::NO_TLSV1 | SslOptions::NO_TLSV1_1),
+            Ok((2, 3))
+        );
+        assert_eq!(left(SslOptions::NO_TLSV1_3), Ok((0, 2)));
+        assert_eq!(left(SslOptions::NO_TLSV1_2), Ok((0, 3)));
+        let old = SslOptions::NO_TLSV1 | SslOptions::NO_TLSV1_1;
+        let new = SslOptions::NO_TLSV1_2 | SslOptions::NO_TLSV1_3;
+        assert_eq!(left(old | SslOptions::NO_TLSV1_3), Ok((2, 2)));
+        assert_eq!(left(old | new).unwrap_err().status, Status::Protocol);
+        // Only the old ones: as if they had been asked for, at level 0 alone.
+        let mut builder = SslContextBuilder::new(SslMethod::tls()).unwrap();
+        builder.set_options(new);
+        let error = all.apply(&mut builder, &Ciphers::default()).unwrap_err();
+        assert!(error.message.contains("@SECLEVEL=0"), "{error}");
+        let error = Versions::default().apply(&mut builder, &Ciphers::default());
+        assert!(error.unwrap_err().message.contains("secure options"));
     }
 }

@@ -211,6 +211,173 @@ fn s19_s82_a_frozen_context_tells_what_a_switch_to_it_must_copy() {
     assert_eq!(late.status, Status::Frozen);
 }
 
+/// With every bit that is taken, also those that make little sense together.
+#[test]
+fn s77_a_handshake_with_all_option_bits() {
+    let authority = Authority::new();
+    let off = SslOptions::NO_TLSV1_2 | SslOptions::NO_TLSV1_3;
+    let refused = 1 << 5 | 1 << 7 | 1 << 18 | 1 << 23;
+    for version in ["TLSv1.2", "TLSv1.3"] {
+        let (server, client) = (served(&authority), trusting(&authority));
+        for context in [&server, &client] {
+            context
+                .set_secure_options(0xffff_ffff & !refused & !off.bits())
+                .unwrap();
+            context.set_max_version(version).unwrap();
+        }
+        let (client, _) = handshake(&server, &client, None).unwrap();
+        assert_eq!(client.ssl().version_str(), version);
+    }
+}
+
+#[test]
+fn s77_versions_can_be_turned_off_by_options() {
+    let authority = Authority::new();
+    let server = served(&authority);
+    server
+        .set_secure_options(SslOptions::NO_TLSV1_3.bits())
+        .unwrap();
+    let (client, _) = handshake(&server, &trusting(&authority), None).unwrap();
+    assert_eq!(client.ssl().version_str(), "TLSv1.2");
+    let none = SslOptions::NO_TLSV1_2 | SslOptions::NO_TLSV1_3;
+    let context = trusting(&authority);
+    context.set_secure_options(none.bits()).unwrap();
+    assert_eq!(context.freeze().err().unwrap().status, Status::Protocol);
+    // Not frozen: it can be mended.
+    context.set_secure_options(0).unwrap();
+    context.freeze().unwrap();
+}
+
+#[test]
+fn s84_dhe_only_when_asked_for() {
+    let authority = Authority::new();
+    let key = rsa_key(2048);
+    let cert = authority.issue("localhost", &key);
+    let pem = key.private_key_to_pem_pkcs8().unwrap();
+    let own = openssl::dh::Dh::get_2048_256().unwrap().params_to_pem();
+    let own = own.unwrap();
+    for parameters in [None, Some(&b"auto"[..]), Some(&own)] {
+        let server = Context::new();
+        server.set_identity(&cert, &pem, None).unwrap();
+        if let Some(parameters) = parameters {
+            server.set_dhparam(parameters).unwrap();
+        }
+        let client = trusting(&authority);
+        client.set_ciphers("DHE-RSA-AES128-GCM-SHA256").unwrap();
+        client.set_max_version("TLSv1.2").unwrap();
+        let result = handshake(&server, &client, None);
+        assert_eq!(result.is_ok(), parameters.is_some());
+        if parameters == Some(&own) {
+            let (mut client, _) = result.unwrap();
+            let used = client.ssl_mut().peer_tmp_key().unwrap();
+            assert_eq!(used.dh().unwrap().prime_p().num_bits(), 2048);
+        }
+    }
+}
+
+#[test]
+fn s84_only_the_groups_that_are_set() {
+    let authority = Authority::new();
+    let with = |context: Arc<Context>, groups| {
+        context.set_groups(groups).unwrap();
+        context
+    };
+    for version in ["TLSv1.2", "TLSv1.3"] {
+        for (servers, clients, agreed) in [
+            ("P-384:P-256", "P-384:P-256", Some(384)),
+            ("P-521:P-384:P-256", "P-521:P-256", Some(521)),
+            ("P-521:P-256", "P-384:P-256", Some(256)),
+            ("P-521:P-256", "P-384", None),
+        ] {
+            // An RSA certificate: on TLS 1.2 the curve of an ECDSA certificate would have to be there.
+            let key = rsa_key(2048);
+            let server = Context::new();
+            let pem = key.private_key_to_pem_pkcs8().unwrap();
+            let cert = authority.issue("localhost", &key);
+            server.set_identity(&cert, &pem, None).unwrap();
+            let client = with(trusting(&authority), clients);
+            client.set_max_version(version).unwrap();
+            client.set_ciphers("ECDHE+AESGCM").unwrap();
+            let frozen = with(server.clone(), servers).freeze().unwrap();
+            assert_eq!(frozen.groups(), Some(servers));
+            let bits = handshake(&server, &client, None)
+                .ok()
+                .map(|(mut client, _)| client.ssl_mut().peer_tmp_key().unwrap().bits());
+            assert_eq!(bits, agreed, "{version} {servers} {clients}");
+        }
+    }
+}
+
+#[test]
+fn s23_c019_the_servers_own_session_id_context() {
+    let authority = Authority::new();
+    for id in [&[b'x'; 32][..], b"\0"] {
+        let server = served(&authority);
+        server.set_session_id_context(id).unwrap();
+        for bad in [&b""[..], &[b'x'; 33]] {
+            let error = server.set_session_id_context(bad).unwrap_err();
+            assert_eq!(error.status, Status::InvalidArgument);
+        }
+        let client = trusting(&authority);
+        client.set_max_version("TLSv1.2").unwrap();
+        let (_client, server) = handshake(&server, &client, None).unwrap();
+        let session = server.ssl().session().unwrap();
+        assert_eq!(crate::sys::context::session_id_context(session), id);
+    }
+}
+
+/// A context for both roles: its clients go on with the derived one.
+#[test]
+fn s23_clients_do_not_use_the_servers_mark() {
+    let authority = Authority::new();
+    let plain = trusting(&authority).freeze().unwrap();
+    assert_eq!(plain.client_id_context(), None);
+    let marked = trusting(&authority);
+    marked.set_session_id_context(b"mark").unwrap();
+    let marked = marked.freeze().unwrap();
+    assert_eq!(marked.client_id_context(), Some(&plain.derived_id_context));
+}
+
+#[test]
+fn s10_either_a_pfx_or_its_pieces() {
+    let authority = Authority::new();
+    let (cert, key) = authority.issue_ec("localhost");
+    let mut builder = openssl::pkcs12::Pkcs12::builder();
+    let leaf = openssl::x509::X509::from_pem(&cert).unwrap();
+    let private = openssl::pkey::PKey::private_key_from_pem(&key).unwrap();
+    let mut cas = openssl::stack::Stack::new().unwrap();
+    cas.push(openssl::x509::X509::from_pem(&authority.pem()).unwrap())
+        .unwrap();
+    let pfx = builder.pkey(&private).cert(&leaf).ca(cas).build2("x");
+    let pfx = pfx.unwrap().to_der().unwrap();
+    let is_refused = |result: Result<()>| {
+        assert_eq!(result.unwrap_err().status, Status::InvalidState);
+    };
+    let context = Context::new();
+    context.set_pfx(&pfx, Some(b"x")).unwrap();
+    is_refused(context.set_cert(&cert));
+    is_refused(context.set_key(&key, None));
+    is_refused(context.set_identity(&cert, &key, None));
+    is_refused(context.add_ca(&authority.pem()));
+    is_refused(context.clear_ca());
+    // A second one that cannot be used leaves the first.
+    assert!(context.set_pfx(&pfx, Some(b"y")).is_err());
+    context.set_pfx(&pfx, Some(b"x")).unwrap();
+    // Its CA is trusted by the client, and its key used by the server.
+    handshake(&context, &context, None).unwrap();
+    assert!(context.freeze().unwrap().shared_roots().unwrap().is_none());
+    for piece in [
+        |context: &Context, cert: &[u8], _key: &[u8]| context.set_cert(cert),
+        |context: &Context, _cert: &[u8], key: &[u8]| context.set_key(key, None),
+        |context: &Context, cert: &[u8], _key: &[u8]| context.add_ca(cert),
+        |context: &Context, _cert: &[u8], _key: &[u8]| context.clear_ca(),
+    ] {
+        let context = Context::new();
+        piece(&context, &cert, &key).unwrap();
+        is_refused(context.set_pfx(&pfx, Some(b"x")));
+    }
+}
+
 #[test]
 fn s24_old_versions_work_at_level_0() {
     let authority = Authority::new();

@@ -33,12 +33,17 @@ impl Trust {
         match self {
             Trust::Only(cas) => cas.add(new, der),
             Trust::WellKnownRoots => {
-                let mut cas = Distinct::default();
-                cas.add(new, der)?;
-                *self = Trust::Only(cas);
+                *self = Trust::only(new)?;
                 Ok(())
             }
         }
+    }
+
+    /// These CAs and no others.
+    pub fn only(certificates: Vec<X509>) -> Result<Trust> {
+        let mut cas = Distinct::default();
+        cas.add(certificates, der)?;
+        Ok(Trust::Only(cas))
     }
 
     pub fn clear(&mut self) {

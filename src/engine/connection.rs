@@ -134,6 +134,9 @@ impl Connection {
                 })?;
             }
         }
+        if let Some(id) = context.client_id_context() {
+            tls.set_session_id_context(id);
+        }
         if let Some(session) = &settings.session {
             // One that was made under another trust is not offered: a full handshake decides anew.
             if context.accepts_session(session) {

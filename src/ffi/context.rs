@@ -1,5 +1,7 @@
 //! `tls_context`: who we are and whom we trust.
 
+mod key_exchange;
+mod pfx;
 mod policy;
 
 use std::ffi::{c_char, c_void};
@@ -12,7 +14,10 @@ use super::user_data::UserData;
 use super::{guard, input};
 use crate::context::{read_file, Context};
 use crate::error::{Error, Result};
+use crate::sys::memory::Secret;
 
+pub use key_exchange::*;
+pub use pfx::*;
 pub use policy::*;
 
 /// Certificates, keys, CAs and TLS settings, shared by any number of servers, clients and pairs.
@@ -86,7 +91,8 @@ pub extern "C" fn tls_context_free(context: *mut tls_context) -> tls_status {
 /// refused at once. On failure nothing changes.
 ///
 /// Errors: `TLS_ERR_CERTIFICATE` (no certificate in the text, or one that cannot be decoded),
-/// `TLS_ERR_KEY_MISMATCH`, `TLS_ERR_INVALID_ARGUMENT`, `TLS_ERR_FROZEN`.
+/// `TLS_ERR_KEY_MISMATCH`, `TLS_ERR_INVALID_STATE` (the context has a PFX),
+/// `TLS_ERR_INVALID_ARGUMENT`, `TLS_ERR_FROZEN`.
 ///
 /// Node: the option `cert`.
 #[no_mangle]
@@ -128,8 +134,9 @@ pub unsafe extern "C" fn tls_context_set_cert_file(
 /// certificate that is set is refused at once. On failure nothing changes.
 ///
 /// Errors: `TLS_ERR_KEY` (no key in the text, or it cannot be decoded), `TLS_ERR_PASSPHRASE`
-/// (missing: name `ERR_MISSING_PASSPHRASE`; wrong; too long), `TLS_ERR_KEY_MISMATCH`,
-/// `TLS_ERR_INVALID_ARGUMENT`, `TLS_ERR_FROZEN`.
+/// (missing: name `ERR_MISSING_PASSPHRASE`; wrong; too long), `TLS_ERR_NOT_SUPPORTED` (encrypted with
+/// single DES or RC2, and OpenSSL's legacy provider is not there), `TLS_ERR_KEY_MISMATCH`,
+/// `TLS_ERR_INVALID_STATE` (the context has a PFX), `TLS_ERR_INVALID_ARGUMENT`, `TLS_ERR_FROZEN`.
 ///
 /// Node: the options `key` and `passphrase`.
 #[no_mangle]
@@ -162,8 +169,8 @@ pub unsafe extern "C" fn tls_context_set_key_file(
     change(context, |context| {
         // SAFETY: NUL-terminated by contract.
         let (path, passphrase) = unsafe { (input::path(path)?, input::passphrase(passphrase)) };
-        let pem = Secret(read_file(path)?);
-        context.set_key(&pem.0, passphrase)
+        let pem = Secret::new(read_file(path)?);
+        context.set_key(&pem, passphrase)
     })
 }
 
@@ -215,8 +222,8 @@ pub unsafe extern "C" fn tls_context_set_identity_file(
                 input::passphrase(passphrase),
             )
         };
-        let key = Secret(read_file(key_path)?);
-        context.set_identity(&read_file(cert_path)?, &key.0, passphrase)
+        let key = Secret::new(read_file(key_path)?);
+        context.set_identity(&read_file(cert_path)?, &key, passphrase)
     })
 }
 
@@ -229,7 +236,7 @@ pub unsafe extern "C" fn tls_context_set_identity_file(
 /// A server also names these CAs when it asks for client certificates. On failure none is added.
 ///
 /// Errors: `TLS_ERR_CERTIFICATE` (no certificate in the text, or one that cannot be decoded),
-/// `TLS_ERR_INVALID_ARGUMENT`, `TLS_ERR_FROZEN`.
+/// `TLS_ERR_INVALID_STATE` (the context has a PFX), `TLS_ERR_INVALID_ARGUMENT`, `TLS_ERR_FROZEN`.
 ///
 /// Node: the option `ca`.
 #[no_mangle]
@@ -258,7 +265,8 @@ pub unsafe extern "C" fn tls_context_add_ca_file(
 }
 
 /// Trusts nobody, until the next `tls_context_add_ca`: neither the well-known roots nor what was
-/// added before. Any thread, until the context's first use. Errors: `TLS_ERR_FROZEN`.
+/// added before. Any thread, until the context's first use. Errors: `TLS_ERR_INVALID_STATE` (the
+/// context has a PFX), `TLS_ERR_FROZEN`.
 ///
 /// Node: `ca: []`.
 #[no_mangle]
@@ -438,13 +446,4 @@ pub extern "C" fn tls_context_user_data(context: *const tls_context) -> *mut c_v
             .as_ref()
             .map_or(std::ptr::null_mut(), UserData::pointer))
     })
-}
-
-/// Bytes of a key file, wiped when done with.
-struct Secret(Vec<u8>);
-
-impl Drop for Secret {
-    fn drop(&mut self) {
-        crate::sys::memory::wipe(&mut self.0);
-    }
 }

@@ -4,6 +4,7 @@ use std::ffi::{c_char, CString};
 use std::sync::OnceLock;
 
 use super::{guard, input, status, tls_status};
+use crate::context::supported_ciphers;
 
 /// The library's version, `"0.1.0"`. Any thread; the text is static.
 #[no_mangle]
@@ -40,6 +41,28 @@ pub extern "C" fn tls_openssl_version() -> *const c_char {
         let text =
             TEXT.get_or_init(|| CString::new(openssl::version::version()).unwrap_or_default());
         Ok(text.as_ptr())
+    })
+}
+
+/// The names of all cipher suites that the OpenSSL in use has, TLS 1.3 included: in lower case, sorted,
+/// each once, with `:` between them. Any thread; the text lives as long as the process.
+///
+/// Suites that leave the connection open (no encryption, no authentication) are not among them.
+/// `tls_context_set_ciphers` takes the names in capitals.
+///
+/// Returns NULL when out of memory.
+///
+/// Node: `tls.getCiphers()`, as an array.
+#[no_mangle]
+pub extern "C" fn tls_ciphers() -> *const c_char {
+    static TEXT: OnceLock<CString> = OnceLock::new();
+    guard::value(std::ptr::null(), || {
+        if let Some(text) = TEXT.get() {
+            return Ok(text.as_ptr());
+        }
+        let names = supported_ciphers()?.join(":");
+        let text = CString::new(names).unwrap_or_default();
+        Ok(TEXT.get_or_init(|| text).as_ptr())
     })
 }
 

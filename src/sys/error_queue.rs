@@ -10,6 +10,9 @@ use openssl::error::ErrorStack;
 use super::openssl_ffi;
 use crate::error::{Error, OpensslEntry, Status};
 
+/// The code of `ERR_R_UNSUPPORTED` of libcrypto's EVP: no loaded provider has the algorithm.
+pub const EVP_UNSUPPORTED: u64 = 0x0308_010C;
+
 /// OpenSSL keeps at most 16 entries; a bound all the same.
 const MAX_ENTRIES: usize = 32;
 

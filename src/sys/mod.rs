@@ -5,14 +5,17 @@
 pub mod bio;
 pub mod check_name;
 pub mod context;
+pub mod dh;
 pub mod errno;
 pub mod error_queue;
 pub mod general_name;
 pub mod given_fd;
+pub mod legacy;
 pub mod memory;
 pub mod object;
 pub mod openssl_ffi;
 pub mod pem;
+pub mod pkcs12;
 mod printed;
 pub mod privilege;
 pub mod session;

@@ -23,14 +23,20 @@ extern "C" {
 }
 
 /// A memory BIO over borrowed bytes.
-struct Memory<'a>(*mut openssl_sys::BIO, PhantomData<&'a [u8]>);
+pub struct Memory<'a>(*mut openssl_sys::BIO, PhantomData<&'a [u8]>);
 
 impl<'a> Memory<'a> {
-    fn new(bytes: &'a [u8]) -> Option<Memory<'a>> {
+    pub fn new(bytes: &'a [u8]) -> Option<Memory<'a>> {
         let length = c_int::try_from(bytes.len()).ok()?;
         // SAFETY: the BIO only reads from the bytes, which outlive it by the lifetime.
         let bio = unsafe { openssl_sys::BIO_new_mem_buf(bytes.as_ptr().cast(), length) };
         (!bio.is_null()).then_some(Memory(bio, PhantomData))
+    }
+}
+
+impl Memory<'_> {
+    pub fn as_ptr(&self) -> *mut openssl_sys::BIO {
+        self.0
     }
 }
 

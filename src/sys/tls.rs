@@ -2,13 +2,21 @@
 //! appended to the caller's vector. Everything here is plain mechanism; policy is the engine's.
 
 use foreign_types::ForeignTypeRef;
-use libc::{c_int, c_void};
+use libc::{c_int, c_uchar, c_uint, c_void};
 use openssl::ssl::{Ssl, SslContextRef, SslRef};
 use openssl::x509::store::{X509Store, X509StoreRef};
 
 use super::bio::{self, Io};
 use super::{error_queue, openssl_ffi, x509};
 use crate::error::{OpensslEntry, Result, Status};
+
+extern "C" {
+    fn SSL_set_session_id_context(
+        ssl: *mut openssl_sys::SSL,
+        id: *const c_uchar,
+        length: c_uint,
+    ) -> c_int;
+}
 
 /// What one call of OpenSSL came to (SSL_get_error(3)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -262,6 +270,13 @@ impl Tls {
             }
             x509::share_store(store)
         }
+    }
+
+    /// Sets the mark that sessions made here get, and that resumed ones must have, in place of the
+    /// context's (SSL_set_session_id_context(3)).
+    pub fn set_session_id_context(&mut self, id: &[u8; 32]) {
+        // SAFETY: a live SSL; 32 readable bytes, which is the most that OpenSSL takes, are copied.
+        unsafe { SSL_set_session_id_context(self.ssl.as_ptr(), id.as_ptr(), 32) };
     }
 
     /// Offers a session for resumption (SSL_set_session(3)).

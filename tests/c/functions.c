@@ -42,6 +42,13 @@ static size_t *fresh_length(void) {
     X(CONTEXT, STATUS, ANY_THREAD, tls_context_set_secure_protocol, (h, "TLS_method")) \
     X(CONTEXT, STATUS, ANY_THREAD, tls_context_set_min_version, (h, "TLSv1.2")) \
     X(CONTEXT, STATUS, ANY_THREAD, tls_context_set_max_version, (h, "TLSv1.3")) \
+    X(CONTEXT, STATUS, ANY_THREAD, tls_context_set_pfx, (h, "x", 1, NULL)) \
+    X(CONTEXT, STATUS, ANY_THREAD, tls_context_set_pfx_file, (h, "/nonexistent", NULL)) \
+    X(CONTEXT, STATUS, ANY_THREAD, tls_context_set_groups, (h, "auto")) \
+    X(CONTEXT, STATUS, ANY_THREAD, tls_context_set_dhparam, (h, "auto", 4)) \
+    X(CONTEXT, STATUS, ANY_THREAD, tls_context_set_dhparam_file, (h, "/nonexistent")) \
+    X(CONTEXT, STATUS, ANY_THREAD, tls_context_set_secure_options, (h, 0)) \
+    X(CONTEXT, STATUS, ANY_THREAD, tls_context_set_session_id_context, (h, "x", 1)) \
     X(CONTEXT, STATUS, ANY_THREAD, tls_context_set_client_auth, (h, TLS_CLIENT_AUTH_NONE)) \
     X(CONTEXT, STATUS, ANY_THREAD, tls_context_set_user_data, (h, NULL, NULL)) \
     X(CONTEXT, POINTER, ANY_THREAD, tls_context_user_data, (h)) \

@@ -1,7 +1,9 @@
 """`Context`: what cannot be used is refused at once, by its own name, and changes nothing."""
 
+import os
 import ssl
 import subprocess
+import sys
 
 import pytest
 import support
@@ -59,6 +61,57 @@ def test_c010_passphrase_with_nul(context, certs):
             context.set_key_file(certs / "server-key.pem", wrong)
 
 
+def test_s10_pfx_as_bytes_and_file(certs):
+    data = (certs / "server.pfx").read_bytes()
+    for convert in (bytes, bytearray, memoryview):
+        tlspair.Context().set_pfx(convert(data), "secret")
+    tlspair.Context().set_pfx_file(certs / "server.pfx", b"secret")
+    tlspair.Context().set_pfx_file(certs / "pfx-plain.pfx")
+    with pytest.raises(TypeError, match="data"):
+        tlspair.Context().set_pfx("text", "secret")
+
+
+def test_s10_pfx_alone_or_its_pieces(context, certs):
+    context.set_pfx_file(certs / "server.pfx", "secret")
+    refused(constant.TLS_ERR_INVALID_STATE, context.add_ca_file, certs / "ca.pem")
+    refused(constant.TLS_ERR_INVALID_STATE, support.client_context(certs).set_pfx_file, certs / "server.pfx", "secret")
+
+
+def test_c011_pfx_that_cannot_be_used(context, certs):
+    error = refused(constant.TLS_ERR_PASSPHRASE, context.set_pfx_file, certs / "server.pfx")
+    assert error.name == "ERR_MISSING_PASSPHRASE"
+    refused(constant.TLS_ERR_PASSPHRASE, context.set_pfx_file, certs / "server.pfx", "wrong")
+    refused(constant.TLS_ERR_KEY, context.set_pfx_file, certs / "pfx-no-key.pfx", "secret")
+    refused(constant.TLS_ERR_CERTIFICATE, context.set_pfx, b"garbage")
+    with pytest.raises(ValueError, match="NUL"):
+        context.set_pfx_file(certs / "server.pfx", "secret\0")
+
+
+# Where OpenSSL is built in, the legacy provider is too, and cannot be missing.
+@pytest.mark.skipif(tlspair.feature("vendored"), reason="the legacy provider is built in")
+def test_s10_s12_without_the_legacy_provider(certs, tmp_path):
+    if not (certs / "pfx-old.pfx").exists():
+        pytest.skip("openssl has no legacy provider to write such a file with")
+    key = tmp_path / "key.pem"
+    command = ["openssl", "pkcs8", "-topk8", "-in", certs / "server-key.pem", "-v1", "PBE-SHA1-RC2-40"]
+    command += ["-provider", "legacy", "-provider", "default", "-passout", "pass:secret", "-out", key]
+    subprocess.run(command, check=True, timeout=60)
+    program = (
+        "import sys, tlspair\n"
+        "for setter, path in (('set_pfx_file', sys.argv[1]), ('set_key_file', sys.argv[2])):\n"
+        "    try:\n"
+        "        getattr(tlspair.Context(), setter)(path, 'secret')\n"
+        "        print('taken')\n"
+        "    except tlspair.TLSError as error:\n"
+        "        print(error.status, error.name, 'legacy provider' in error.message)\n"
+    )
+    arguments = [sys.executable, "-c", program, certs / "pfx-old.pfx", key]
+    for modules, answer in ((None, "taken"), (tmp_path, "-7 ERR_OSSL_EVP_UNSUPPORTED True")):
+        environment = {**os.environ, **({"OPENSSL_MODULES": str(modules)} if modules else {})}
+        done = subprocess.run(arguments, env=environment, capture_output=True, text=True, timeout=60, check=True)
+        assert done.stdout.splitlines() == [answer, answer]
+
+
 def test_c012_no_ca_in_the_text(context):
     for text in (b"", b"  \r\n", b"garbage"):
         refused(constant.TLS_ERR_CERTIFICATE, context.add_ca, text)
@@ -106,6 +159,49 @@ def test_c014_ciphers(context):
         refused(constant.TLS_ERR_CIPHERS, context.set_ciphers, text)
     context.set_ciphers("ECDHE-ECDSA-AES128-GCM-SHA256:TLS_AES_128_GCM_SHA256")
     context.set_honor_cipher_order(True)
+
+
+def test_s01_ciphers():
+    names = tlspair.ciphers()
+    assert names == sorted(set(names)) == [name.lower() for name in names]
+    assert {"tls_aes_128_gcm_sha256", "ecdhe-rsa-aes128-gcm-sha256"} <= set(names)
+    tlspair.Context().set_ciphers(":".join(names).upper())
+
+
+def test_s84_c018_groups(context):
+    for text in ("", "nope", "P-256:nope"):
+        refused(constant.TLS_ERR_INVALID_ARGUMENT, context.set_groups, text)
+    for text in ("auto", "X25519:P-256"):
+        context.set_groups(text)
+
+
+def test_s84_c018_dhparam(context, tmp_path):
+    weak = subprocess.run(["openssl", "dhparam", "-dsaparam", "512"], check=True, capture_output=True, timeout=60)
+    for text in (b"", b"garbage", weak.stdout):
+        refused(constant.TLS_ERR_INVALID_ARGUMENT, context.set_dhparam, text)
+    context.set_dhparam("auto")
+    good = subprocess.run(
+        ["openssl", "genpkey", "-genparam", "-algorithm", "DH", "-pkeyopt", "group:ffdhe2048"],
+        check=True, capture_output=True, timeout=60,
+    )  # fmt: skip
+    (tmp_path / "dh.pem").write_bytes(good.stdout)
+    context.set_dhparam_file(tmp_path / "dh.pem")
+    refused(constant.TLS_ERR_FILE, context.set_dhparam_file, tmp_path / "none.pem")
+
+
+def test_s77_c022_secure_options(context):
+    context.set_secure_options(ssl.OP_NO_TICKET | ssl.OP_NO_TLSv1_3)
+    for bits in (1 << 5, 1 << 7, 1 << 63):
+        refused(constant.TLS_ERR_INVALID_ARGUMENT, context.set_secure_options, bits)
+    for number in (-1, 2**64):
+        with pytest.raises(ValueError, match="options"):
+            context.set_secure_options(number)
+
+
+def test_s23_c019_session_id_context(context):
+    for id in (b"", b"x" * 33):
+        refused(constant.TLS_ERR_INVALID_ARGUMENT, context.set_session_id_context, id)
+    context.set_session_id_context(b"x" * 32)
 
 
 def test_s24_secure_protocol(context):

@@ -12,6 +12,8 @@ const SOURCES: &[&str] = &[
     "library",
     "error",
     "context",
+    "context/pfx",
+    "context/key_exchange",
     "context/policy",
     "certificate",
     "certificate/facts",

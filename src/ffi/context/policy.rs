@@ -1,5 +1,8 @@
 //! What a context demands of its connections beside ciphers and versions.
 
+use std::ffi::c_void;
+
+use super::super::input;
 use super::super::status::tls_status;
 use super::{change, tls_context};
 use crate::context::ClientAuth;
@@ -44,5 +47,56 @@ pub extern "C" fn tls_context_set_client_auth(
             }
         };
         context.set_client_auth(policy)
+    })
+}
+
+/// Adds option bits of OpenSSL to those that the library sets. Any thread, until the context's first
+/// use.
+///
+/// - `options`: `SSL_OP_*` of `<openssl/ssl.h>`, joined by `|`; SSL_CTX_set_options(3) tells what they
+///   do. A second call takes the place of the first. 0 is the default.
+///
+/// Refused are bits that this OpenSSL does not know, and those that would undo what the library
+/// promises: `SSL_OP_IGNORE_UNEXPECTED_EOF`, `SSL_OP_ALLOW_UNSAFE_LEGACY_RENEGOTIATION`,
+/// `SSL_OP_TLS_ROLLBACK_BUG`. `SSL_OP_LEGACY_SERVER_CONNECT` is taken, for clients of old servers.
+///
+/// `SSL_OP_NO_TLSv1_2` and its like take versions away from what `tls_context_set_min_version` and
+/// `_max_version` allow; where none is left, the context's first use fails with `TLS_ERR_PROTOCOL`.
+/// Bits for DTLS and for the kernel's TLS have no effect.
+///
+/// Errors: `TLS_ERR_INVALID_ARGUMENT`, `TLS_ERR_FROZEN`.
+///
+/// Node: the option `secureOptions`.
+#[no_mangle]
+pub extern "C" fn tls_context_set_secure_options(
+    context: *mut tls_context,
+    options: u64,
+) -> tls_status {
+    change(context, |context| context.set_secure_options(options))
+}
+
+/// Sets the mark that a server gives its sessions: sessions with another mark are not resumed, so
+/// servers that must not take each other's have different ones. Any thread, until the context's first
+/// use.
+///
+/// - `id`: any bytes; copied.
+/// - `length`: 1 to 32.
+///
+/// By default it is derived from the certificates and the CAs, so that a session made under another
+/// trust is not resumed. Who sets it vouches for that: it must change when the CAs change. Clients do
+/// not use it.
+///
+/// Errors: `TLS_ERR_INVALID_ARGUMENT`, `TLS_ERR_FROZEN`.
+///
+/// Node: the option `sessionIdContext`.
+#[no_mangle]
+pub unsafe extern "C" fn tls_context_set_session_id_context(
+    context: *mut tls_context,
+    id: *const c_void,
+    length: usize,
+) -> tls_status {
+    change(context, |context| {
+        // SAFETY: readable by contract.
+        context.set_session_id_context(unsafe { input::bytes(id, length) }?)
     })
 }
