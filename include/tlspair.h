@@ -847,31 +847,6 @@ TLS_API tls_status tls_context_set_dhparam_file(tls_context *context, const char
 TLS_API tls_status tls_context_set_client_auth(tls_context *context, int32_t policy);
 
 /**
- * Reads a certificate. Any thread.
- *
- * - `data`, `length`: one certificate in DER, or a PEM text. Of a text with several, the first is
- *   meant, and the others are what its issuers are looked for in
- *   (`tls_certificate_issuer_certificate`).
- *
- * Returns a new handle, for the caller to free with `tls_certificate_free`; NULL on failure:
- * `TLS_ERR_CERTIFICATE` (neither form, cut short, or something behind the DER),
- * `TLS_ERR_INVALID_ARGUMENT` (NULL with a length).
- *
- * Nothing is verified. Node: `new X509Certificate(buffer)`.
- */
-TLS_API tls_certificate *tls_certificate_parse(const void *data, size_t length);
-
-/**
- * Another handle for the same certificate, to be freed by itself: for whoever must keep one that is
- * somebody else's to free. Any thread.
- *
- * Returns NULL for a bad handle.
- */
-TLS_API tls_certificate *tls_certificate_copy(const tls_certificate *certificate);
-
-/**
- * Frees a certificate, and what its getters answered, unless a copy is left. NULL is `TLS_OK`. Any
- * thread.
  * Adds option bits of OpenSSL to those that the library sets. Any thread, until the context's first
  * use.
  *
@@ -916,8 +891,31 @@ tls_status tls_context_set_session_id_context(tls_context *context,
                                               size_t length);
 
 /**
- * Frees a certificate from `tls_stream_peer_certificate` or `tls_secure_pair_peer_certificate`,
- * and what its getters answered. NULL is `TLS_OK`. Any thread.
+ * Reads a certificate. Any thread.
+ *
+ * - `data`, `length`: one certificate in DER, or a PEM text. Of a text with several, the first is
+ *   meant, and the others are what its issuers are looked for in
+ *   (`tls_certificate_issuer_certificate`).
+ *
+ * Returns a new handle, for the caller to free with `tls_certificate_free`; NULL on failure:
+ * `TLS_ERR_CERTIFICATE` (neither form, cut short, or something behind the DER),
+ * `TLS_ERR_INVALID_ARGUMENT` (NULL with a length).
+ *
+ * Nothing is verified. Node: `new X509Certificate(buffer)`.
+ */
+TLS_API tls_certificate *tls_certificate_parse(const void *data, size_t length);
+
+/**
+ * Another handle for the same certificate, to be freed by itself: for whoever must keep one that is
+ * somebody else's to free. Any thread.
+ *
+ * Returns NULL for a bad handle.
+ */
+TLS_API tls_certificate *tls_certificate_copy(const tls_certificate *certificate);
+
+/**
+ * Frees a certificate, and what its getters answered, unless a copy is left. NULL is `TLS_OK`. Any
+ * thread.
  */
 TLS_API tls_status tls_certificate_free(tls_certificate *certificate);
 
