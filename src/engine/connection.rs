@@ -146,6 +146,14 @@ impl Connection {
         Ok(())
     }
 
+    /// Goes over to another context, as far as OpenSSL does that by itself.
+    #[cfg(test)]
+    pub fn switch(&mut self, context: &FrozenContext) {
+        let ssl = self.tls.ssl_mut();
+        ssl.set_ssl_context(context.ssl_context()).unwrap();
+        trust_shared_roots(&mut self.tls, context).unwrap();
+    }
+
     /// Judges the peer as if it were that second since 1970.
     #[cfg(test)]
     pub fn verify_at(&mut self, time: i64) {

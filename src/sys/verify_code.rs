@@ -82,6 +82,12 @@ const NAMES: &[(i32, &str)] = &[
     (53, "UNSUPPORTED_NAME_SYNTAX"),
     (54, "CRL_PATH_VALIDATION_ERROR"),
     (55, "PATH_LOOP"),
+    (56, "SUITE_B_INVALID_VERSION"),
+    (57, "SUITE_B_INVALID_ALGORITHM"),
+    (58, "SUITE_B_INVALID_CURVE"),
+    (59, "SUITE_B_INVALID_SIGNATURE_ALGORITHM"),
+    (60, "SUITE_B_LOS_NOT_ALLOWED"),
+    (61, "SUITE_B_CANNOT_SIGN_P_384_WITH_P_256"),
     (HOSTNAME_MISMATCH, "HOSTNAME_MISMATCH"),
     (63, "EMAIL_MISMATCH"),
     (64, "IP_ADDRESS_MISMATCH"),
@@ -115,4 +121,28 @@ const NAMES: &[(i32, &str)] = &[
     (92, "CA_CERT_MISSING_KEY_USAGE"),
     (93, "EXTENSIONS_REQUIRE_VERSION_3"),
     (94, "EC_KEY_EXPLICIT_PARAMS"),
+    (95, "RPK_UNTRUSTED"),
+    (96, "OCSP_RESP_INVALID"),
+    (97, "OCSP_SIGNATURE_FAILURE"),
+    (98, "OCSP_NOT_YET_VALID"),
+    (99, "OCSP_HAS_EXPIRED"),
+    (100, "OCSP_NO_RESPONSE"),
+    (101, "CRL_VERIFY_FAILED"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s64_each_code_has_its_own_name() {
+        for (index, (code, name)) in NAMES.iter().enumerate() {
+            assert_eq!(*code, index as i32);
+            let same = NAMES.iter().filter(|(_, other)| other == name).count();
+            assert_eq!(same, 1, "{name}");
+        }
+        for unknown in [-1, NAMES.len() as i32, i32::MAX] {
+            assert_eq!(name(unknown), "UNSPECIFIED");
+        }
+    }
+}

@@ -46,6 +46,7 @@ CASES = {
     "wildcard-of-all": (san("DNS:*.*.org"), MISMATCH, SAME),
     "wildcard-crosses-no-dot": (san("DNS:*.org"), MISMATCH, SAME),
     "wildcard-in-a-label": (san("DNS:a*.example.org"), MISMATCH, None),
+    "dot-at-the-end": (san(f"DNS:{HOST}."), MISMATCH, None),
     "common-name": (common_name(f"/CN={HOST}"), None, SAME),
     "common-name-beside-dns": (common_name(f"/CN={HOST}", "subjectAltName=DNS:b.example"), MISMATCH, SAME),
     "common-name-beside-ip": (common_name(f"/CN={HOST}", "subjectAltName=IP:192.0.2.1"), None, SAME),

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use openssl::ec::{Asn1Flag, EcGroup, EcKey};
 use openssl::hash::MessageDigest;
 use openssl::nid::Nid;
+use openssl::sign::Signer;
 
 use super::*;
 use crate::context::fixtures::der::{dns, ip, sequence, tlv};
@@ -104,7 +105,11 @@ fn s33_c073_when_it_is_valid() {
         judge(&root, &[&root.certify(&leaf(), &key)], &key),
         "CERT_HAS_EXPIRED"
     );
-    // The name is not looked at when the chain is bad; of several faults the last one counts.
+    // Of several faults the last one counts.
+    let stranger = Authority::named("stranger");
+    let late = root.certify(&leaf().days(-9, -2), &key);
+    assert_eq!(judge(&stranger, &[&late], &key), "CERT_HAS_EXPIRED");
+    // The name is not looked at when the chain is bad.
     let server = showing(&[&root.certify(&Template::leaf("other"), &key)], &key);
     assert_eq!(
         verdict(&server, &trusting(&[&root]), HOST),
@@ -269,6 +274,9 @@ fn s33_c086_what_is_too_weak() {
         judge(&small, &[&small.certify(&leaf(), &key)], &key),
         "CA_KEY_TOO_SMALL"
     );
+    let tiny = Authority::self_signed(&Template::ca("tiny"), rsa_key(512));
+    let shown = [&tiny.certify(&leaf(), &key)];
+    assert_eq!(judge(&tiny, &shown, &key), "CA_KEY_TOO_SMALL");
     // The client's own level decides.
     let lenient = trusting(&[&root]);
     lenient.set_ciphers("DEFAULT@SECLEVEL=0").unwrap();
@@ -292,6 +300,54 @@ fn s33_c086_a_curve_spelled_out_is_refused_and_ends() {
     let shown = [&root.certify(&leaf(), &middle.key)];
     // OpenSSL takes no such key for the handshake, whoever signed it.
     assert_ne!(judge(&root, &shown, &middle.key), ACCEPTED);
+}
+
+/// A certificate for a curve spelled out, whose base point is compressed and has no square root: once
+/// looked for without end (CVE-2022-0778).
+fn endless(issuer: &Authority) -> X509 {
+    const PRIME: &[u8] = &[0x46, 0x02, 0x01];
+    const B: &[u8] = &[0x20, 0xa7, 0xee];
+    let integer = |bytes: &[u8]| tlv(0x02, bytes);
+    let oid = |bytes: &[u8]| tlv(0x06, bytes);
+    let field = sequence(&[oid(&[0x2a, 0x86, 0x48, 0xce, 0x3d, 1, 1]), integer(PRIME)]);
+    let curve = sequence(&[tlv(0x04, &[0, 0, 0]), tlv(0x04, B)]);
+    let base = tlv(0x04, &[2, 0, 0, 0]);
+    let parameters = sequence(&[integer(&[1]), field, curve, base, integer(PRIME)]);
+    let algorithm = sequence(&[oid(&[0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1]), parameters]);
+    let key = sequence(&[algorithm, tlv(0x03, &[0, 2, 0, 0, 0])]);
+    let ecdsa = sequence(&[oid(&[0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2])]);
+    let validity = sequence(&[tlv(0x17, b"200101000000Z"), tlv(0x17, b"450101000000Z")]);
+    let name = issuer.certificate.subject_name().to_der().unwrap();
+    let body = sequence(&[
+        tlv(0xa0, &integer(&[2])),
+        integer(&[1]),
+        ecdsa.clone(),
+        name.clone(),
+        validity,
+        name,
+        key,
+    ]);
+    let mut signer = Signer::new(MessageDigest::sha256(), &issuer.key).unwrap();
+    let signature = signer.sign_oneshot_to_vec(&body).unwrap();
+    let signature = tlv(0x03, &[&[0], signature.as_slice()].concat());
+    X509::from_der(&sequence(&[body, ecdsa, signature])).unwrap()
+}
+
+#[test]
+fn s33_c086_a_curve_without_an_end_is_not_followed() {
+    let root = Authority::new();
+    let key = ec_key();
+    let endless = endless(&root);
+    let end = root.certify(&leaf(), &key);
+    // Among what the server shows, as the only thing trusted, and as the server's own.
+    assert_eq!(judge_quickly(&root, &[&end, &endless], &key), ACCEPTED);
+    let client = Context::new();
+    client.add_ca(&endless.to_pem().unwrap()).unwrap();
+    let verdict = verdict(&showing(&[&end, &endless], &key), &client, HOST);
+    assert_eq!(verdict, "UNABLE_TO_VERIFY_LEAF_SIGNATURE");
+    let own = Context::new();
+    let (chain, key) = pem_of(&[&endless], &key);
+    assert!(own.set_identity(&chain, &key, None).is_err());
 }
 
 /// How a chain that must end quickly ends.

@@ -221,3 +221,52 @@ fn s15_s23_lists_are_part_of_what_a_session_was_judged_by() {
     let (session, _) = connect(&none, None);
     assert!(!connect(&both, Some(&session)).1);
 }
+
+/// A server that began with one context and is switched to another judges clients by the lists and the
+/// CAs of the other, whatever the first one had.
+#[test]
+fn s15_s23_lists_come_along_when_the_context_is_switched() {
+    let world = World::new();
+    let lists = |revoked: &[&X509]| {
+        [
+            world.root.crl(&nothing_revoked()),
+            world.middle.crl(&CrlTemplate::revoking(revoked)),
+        ]
+    };
+    let (chain, key) = pem_of(&[&world.leaf, &world.middle.certificate], &world.key);
+    let context = |crls: &[Vec<u8>], trusts: bool| {
+        let context = Context::new();
+        context.set_identity(&chain, &key, None).unwrap();
+        if trusts {
+            context.add_ca(&world.root.pem()).unwrap();
+        }
+        for crl in crls {
+            context.add_crl(crl).unwrap();
+        }
+        context.freeze().unwrap()
+    };
+    let plain = context(&[], true);
+    let well_known = context(&[], false);
+    let listing = context(&lists(&[]), true);
+    let revoking = context(&lists(&[&world.leaf]), true);
+    for (first, then, expected) in [
+        (&plain, &revoking, Some("CERT_REVOKED")),
+        (&well_known, &revoking, Some("CERT_REVOKED")),
+        (&listing, &revoking, Some("CERT_REVOKED")),
+        (&well_known, &plain, None),
+        (&revoking, &listing, None),
+        (&revoking, &plain, None),
+        (
+            &plain,
+            &well_known,
+            Some("UNABLE_TO_GET_ISSUER_CERT_LOCALLY"),
+        ),
+    ] {
+        let mut us = Connection::new(&plain, client_for("localhost")).unwrap();
+        let mut them = Connection::new(first, Settings::server(true, true)).unwrap();
+        them.switch(then);
+        let [_, theirs] = handshake(&mut us, &mut them);
+        let refused = theirs.err().map(|error| error.name.into_owned());
+        assert_eq!(refused.as_deref(), expected);
+    }
+}
