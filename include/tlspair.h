@@ -56,6 +56,11 @@
 /** Bytes of the buffer that the connections of a loop share, by default. Node: SLAB_BUFFER_SIZE. */
 #define TLS_SLAB_BUFFER_SIZE (10 * 1024 * 1024)
 
+/** Renegotiations that a client may have in TLS_CLIENT_RENEG_WINDOW_MS. Node: CLIENT_RENEG_LIMIT. */
+#define TLS_CLIENT_RENEG_LIMIT 3
+/** Ten minutes, in milliseconds. Node: CLIENT_RENEG_WINDOW. */
+#define TLS_CLIENT_RENEG_WINDOW_MS 600000
+
 /** Stands before every function: visibility, calling convention. */
 #ifndef TLS_API
 #if defined(__GNUC__)
@@ -87,6 +92,12 @@ typedef struct tls_loop tls_loop;
 typedef struct tls_server tls_server;
 /** One TLS connection. It ends with its close event, after which the handle is dead. */
 typedef struct tls_stream tls_stream;
+/**
+ * A decision that the library waits for. The callback that brings it, or the program at any later time
+ * and on any thread, answers with one of tls_request_resolve_* or tls_request_reject, which uses it
+ * up. It ends with its connection, too: then the answer is TLS_ERR_INVALID_HANDLE, and no harm done.
+ */
+typedef struct tls_request tls_request;
 
 
 /**
@@ -151,6 +162,33 @@ typedef void (*tls_secure_pair_error_callback)(tls_secure_pair *pair,
 typedef void (*tls_secure_pair_close_callback)(tls_secure_pair *pair, int had_error, void *user_data);
 
 /**
+ * The client of a server's pair asks for a name: `request` wants a context for it.
+ */
+typedef void (*tls_secure_pair_sni_callback)(tls_secure_pair *pair,
+                                             const char *servername,
+                                             tls_request *request,
+                                             void *user_data);
+
+/**
+ * The client of a server's pair has given a certificate that is good: `request` wants to know
+ * whether it is welcome.
+ */
+typedef void (*tls_secure_pair_check_certificate_callback)(tls_secure_pair *pair,
+                                                           const tls_certificate *certificate,
+                                                           tls_request *request,
+                                                           void *user_data);
+
+/**
+ * The server of a client's pair has given a certificate whose chain is good: `request` wants to know
+ * whether it is that of `name`, which is NULL where only the chain counts.
+ */
+typedef void (*tls_secure_pair_check_identity_callback)(tls_secure_pair *pair,
+                                                        const tls_certificate *certificate,
+                                                        const char *name,
+                                                        tls_request *request,
+                                                        void *user_data);
+
+/**
  * Work that was posted to a loop.
  */
 typedef void (*tls_post_callback)(tls_loop *loop, void *user_data);
@@ -186,6 +224,24 @@ typedef void (*tls_server_error_callback)(tls_server *server,
                                           void *user_data);
 
 /**
+ * A client of a server asks for a name: `request` wants a context for it.
+ */
+typedef void (*tls_server_sni_callback)(tls_server *server,
+                                        tls_stream *stream,
+                                        const char *servername,
+                                        tls_request *request,
+                                        void *user_data);
+
+/**
+ * A client has given a certificate that is good: `request` wants to know whether it is welcome.
+ */
+typedef void (*tls_server_check_certificate_callback)(tls_server *server,
+                                                      tls_stream *stream,
+                                                      const tls_certificate *certificate,
+                                                      tls_request *request,
+                                                      void *user_data);
+
+/**
  * An event of a stream that has nothing more to tell: secure connect, drain, timeout.
  */
 typedef void (*tls_stream_callback)(tls_stream *stream, void *user_data);
@@ -214,6 +270,16 @@ typedef void (*tls_stream_error_callback)(tls_stream *stream,
  * The stream is closed; `had_error` is 1 if by an error.
  */
 typedef void (*tls_stream_close_callback)(tls_stream *stream, int had_error, void *user_data);
+
+/**
+ * A server has given a certificate whose chain is good: `request` wants to know whether it is that
+ * of `name`, which is NULL where only the chain counts.
+ */
+typedef void (*tls_stream_check_identity_callback)(tls_stream *stream,
+                                                   const tls_certificate *certificate,
+                                                   const char *name,
+                                                   tls_request *request,
+                                                   void *user_data);
 
 /**
  * Done.
@@ -891,6 +957,64 @@ tls_status tls_context_set_session_id_context(tls_context *context,
                                               size_t length);
 
 /**
+ * Sets the ALPN protocols: what a client offers, and a server accepts in its own order. It
+ * beats the list of the server; connect options beat it. Any thread, until the
+ * context's first use.
+ *
+ * - `names`: `count` texts of 1 to 255 bytes, the preferred first; not NULL. Copied.
+ * - `count`: 1 at least.
+ *
+ * Errors: `TLS_ERR_INVALID_ARGUMENT` (no name, an empty one, one that is too long or NULL, more than
+ * fits into the extension), `TLS_ERR_FROZEN`. Node: the option `ALPNProtocols`.
+ */
+TLS_API
+tls_status tls_context_set_alpn_protocols(tls_context *context,
+                                          const char *const *names,
+                                          size_t count);
+
+/**
+ * The same from one buffer in which each name stands behind a byte with its length, as Node takes
+ * it in a `Buffer`: `"\x02h2\x08http/1.1"`.
+ *
+ * - `data`, `length`: in bytes; copied.
+ *
+ * Errors: as above, also for a length that does not fit.
+ */
+TLS_API
+tls_status tls_context_set_alpn_buffer(tls_context *context,
+                                       const void *data,
+                                       size_t length);
+
+/**
+ * Sets the NPN protocols for TLS 1.2 and before: what a client takes from the server's
+ * offer, and a server offers. It beats the list of the server; connect options beat it. Any thread, until the
+ * context's first use.
+ *
+ * - `names`: `count` texts of 1 to 255 bytes, the preferred first; not NULL. Copied.
+ * - `count`: 1 at least.
+ *
+ * Errors: `TLS_ERR_INVALID_ARGUMENT` (no name, an empty one, one that is too long or NULL, more than
+ * fits into the extension), `TLS_ERR_FROZEN`. Node v0.10: the option `NPNProtocols`.
+ */
+TLS_API
+tls_status tls_context_set_npn_protocols(tls_context *context,
+                                         const char *const *names,
+                                         size_t count);
+
+/**
+ * The same from one buffer in which each name stands behind a byte with its length, as Node takes
+ * it in a `Buffer`: `"\x02h2\x08http/1.1"`.
+ *
+ * - `data`, `length`: in bytes; copied.
+ *
+ * Errors: as above, also for a length that does not fit.
+ */
+TLS_API
+tls_status tls_context_set_npn_buffer(tls_context *context,
+                                      const void *data,
+                                      size_t length);
+
+/**
  * Reads a certificate. Any thread.
  *
  * - `data`, `length`: one certificate in DER, or a PEM text. Of a text with several, the first is
@@ -1518,6 +1642,227 @@ TLS_API const char *tls_secure_pair_servername(const tls_secure_pair *pair);
 TLS_API int32_t tls_secure_pair_session_reused(const tls_secure_pair *pair);
 
 /**
+ * Sets the ALPN protocols, as `tls_server_set_alpn_protocols` and
+ * `tls_connect_options_set_alpn_protocols` do. Before the pair
+ * starts; any thread, one at a time.
+ *
+ * - `names`: `count` texts of 1 to 255 bytes, the preferred first; not NULL. Copied.
+ * - `count`: 1 at least.
+ *
+ * Errors: `TLS_ERR_INVALID_ARGUMENT` (no name, an empty one, one that is too long or NULL, more than
+ * fits into the extension), `TLS_ERR_INVALID_STATE` once the pair has started. Node: the option `ALPNProtocols`.
+ */
+TLS_API
+tls_status tls_secure_pair_set_alpn_protocols(tls_secure_pair *pair,
+                                              const char *const *names,
+                                              size_t count);
+
+/**
+ * The same from one buffer in which each name stands behind a byte with its length, as Node takes
+ * it in a `Buffer`: `"\x02h2\x08http/1.1"`.
+ *
+ * - `data`, `length`: in bytes; copied.
+ *
+ * Errors: as above, also for a length that does not fit.
+ */
+TLS_API
+tls_status tls_secure_pair_set_alpn_buffer(tls_secure_pair *pair,
+                                           const void *data,
+                                           size_t length);
+
+/**
+ * Sets the NPN protocols, as `tls_server_set_npn_protocols` and
+ * `tls_connect_options_set_npn_protocols` do. Before the pair
+ * starts; any thread, one at a time.
+ *
+ * - `names`: `count` texts of 1 to 255 bytes, the preferred first; not NULL. Copied.
+ * - `count`: 1 at least.
+ *
+ * Errors: `TLS_ERR_INVALID_ARGUMENT` (no name, an empty one, one that is too long or NULL, more than
+ * fits into the extension), `TLS_ERR_INVALID_STATE` once the pair has started. Node v0.10: the option `NPNProtocols`.
+ */
+TLS_API
+tls_status tls_secure_pair_set_npn_protocols(tls_secure_pair *pair,
+                                             const char *const *names,
+                                             size_t count);
+
+/**
+ * The same from one buffer in which each name stands behind a byte with its length, as Node takes
+ * it in a `Buffer`: `"\x02h2\x08http/1.1"`.
+ *
+ * - `data`, `length`: in bytes; copied.
+ *
+ * Errors: as above, also for a length that does not fit.
+ */
+TLS_API
+tls_status tls_secure_pair_set_npn_buffer(tls_secure_pair *pair,
+                                          const void *data,
+                                          size_t length);
+
+/**
+ * Adds a context for a client that asks for a name, or replaces it: `tls_server_add_context` for the
+ * pair of a server. Before the pair starts; any thread, one at a time.
+ *
+ * Errors: those of `tls_server_add_context`, and `TLS_ERR_INVALID_STATE` for the pair of a client or
+ * once it has started.
+ */
+TLS_API
+tls_status tls_secure_pair_add_context(tls_secure_pair *pair,
+                                       const char *hostname,
+                                       tls_context *context);
+
+/**
+ * Removes what `tls_secure_pair_add_context` added for a name. Before the pair starts; any thread, one
+ * at a time.
+ *
+ * Errors: those of `tls_server_remove_context`, and `TLS_ERR_INVALID_STATE` as above.
+ */
+TLS_API
+tls_status tls_secure_pair_remove_context(tls_secure_pair *pair,
+                                          const char *hostname);
+
+/**
+ * Registers the callback that chooses the context for the name that the client asks for, as
+ * `tls_server_on_sni` does for a server; NULL unregisters. Before the pair starts; any thread, one at
+ * a time.
+ *
+ * Errors: `TLS_ERR_INVALID_STATE` for the pair of a client. Node: the option `SNICallback`.
+ */
+TLS_API
+tls_status tls_secure_pair_on_sni(tls_secure_pair *pair,
+                                  tls_secure_pair_sni_callback callback,
+                                  void *user_data);
+
+/**
+ * Registers the callback that decides about a client whose certificate is good, as
+ * `tls_server_on_check_certificate` does for a server; NULL unregisters. Any thread, one at a time.
+ *
+ * Errors: `TLS_ERR_INVALID_STATE` for the pair of a client.
+ */
+TLS_API
+tls_status tls_secure_pair_on_check_certificate(tls_secure_pair *pair,
+                                                tls_secure_pair_check_certificate_callback callback,
+                                                void *user_data);
+
+/**
+ * Registers the callback that decides whether the server's certificate is that of the server that was
+ * meant, as `tls_stream_on_check_identity` does for a stream; NULL unregisters. Any thread, one at a
+ * time. The pair needs a server name, a verify name or the word that the chain alone counts all the
+ * same.
+ *
+ * Errors: `TLS_ERR_INVALID_STATE` for the pair of a server.
+ */
+TLS_API
+tls_status tls_secure_pair_on_check_identity(tls_secure_pair *pair,
+                                             tls_secure_pair_check_identity_callback callback,
+                                             void *user_data);
+
+/**
+ * Registers the callback that says that a request of the pair was answered, so that the next call on
+ * the pair goes on with the handshake; `tls_secure_pair_feed(pair, NULL, 0, NULL)` will do. NULL
+ * unregisters. Any thread, one at a time.
+ *
+ * It runs on the thread that answers the request, inside that call, and not at all for answers given
+ * inside the callback that brought the request: the pair then goes on by itself. Mostly it wakes the
+ * thread that owns the pair; it may use the pair itself only if no other thread does at that time. When
+ * this call or `tls_secure_pair_free` has returned, the callback that was registered before does not
+ * run any more.
+ */
+TLS_API
+tls_status tls_secure_pair_on_ready(tls_secure_pair *pair,
+                                    tls_secure_pair_callback callback,
+                                    void *user_data);
+
+/**
+ * Sets how often the peer may renegotiate, as `tls_server_set_client_renegotiation` does for a
+ * server; it holds for the pair of a client as well. Any thread, one at a time.
+ *
+ * Errors: `TLS_ERR_INVALID_ARGUMENT`.
+ */
+TLS_API
+tls_status tls_secure_pair_set_client_renegotiation(tls_secure_pair *pair,
+                                                    uint32_t limit,
+                                                    uint64_t window_ms);
+
+/**
+ * Begins a renegotiation, as `tls_stream_renegotiate` does. Any thread, one at a time; not inside a
+ * callback of the pair.
+ *
+ * Errors: those of `tls_stream_renegotiate`, and `TLS_ERR_BUSY` inside a callback of the pair.
+ */
+TLS_API
+tls_status tls_secure_pair_renegotiate(tls_secure_pair *pair,
+                                       tls_secure_pair_callback callback,
+                                       void *user_data);
+
+/**
+ * Refuses all renegotiations that the peer asks for from now on, as
+ * `tls_stream_disable_renegotiation` does. Any thread, one at a time.
+ *
+ * Errors: `TLS_ERR_INVALID_STATE` before the pair has started.
+ */
+TLS_API tls_status tls_secure_pair_disable_renegotiation(tls_secure_pair *pair);
+
+/**
+ * As `tls_stream_alpn_protocol`; it lives as long as the pair. Any thread, one at a time.
+ */
+TLS_API const char *tls_secure_pair_alpn_protocol(const tls_secure_pair *pair);
+
+/**
+ * As `tls_stream_npn_protocol`; it lives as long as the pair. Any thread, one at a time.
+ */
+TLS_API const char *tls_secure_pair_npn_protocol(const tls_secure_pair *pair);
+
+/**
+ * Answers which context serves the name that a client asked for. Any thread, inside the callback
+ * that brought the request or later.
+ *
+ * - `request`: used up by this call, unless it fails; from then on its handle is dead. So it is when
+ *   the connection has ended meanwhile, which is no harm: then this answers
+ *   `TLS_ERR_INVALID_HANDLE`.
+ * - `context`: with certificate and key; it freezes here. NULL: whatever would be used without the
+ *   callback, which is the context that was added for the name, or else the server's own.
+ *
+ * The connection goes on with the whole policy of the context: its certificates, ciphers, versions,
+ * options, groups, CAs and revocation lists, ALPN and NPN protocols and its client-certificate
+ * policy. A stream goes on by itself; a pair with the next call on it (see
+ * `tls_secure_pair_on_ready`).
+ *
+ * Errors: `TLS_ERR_INVALID_ARGUMENT` if the request is about something else (it is not used up),
+ * `TLS_ERR_INVALID_STATE` if the context lacks certificate or key, or what the context's first use
+ * may answer. Node: the callback of `SNICallback`.
+ */
+TLS_API
+tls_status tls_request_resolve_context(tls_request *request,
+                                       tls_context *context);
+
+/**
+ * Answers whether a peer's certificate is accepted (1) or not (0). Any thread, inside the callback
+ * that brought the request or later.
+ *
+ * - `request`: as for `tls_request_resolve_context`.
+ *
+ * What is not accepted is treated like a certificate that failed verification: the connection is
+ * refused, or goes on as not authorized where that was allowed.
+ *
+ * Errors: `TLS_ERR_INVALID_ARGUMENT` for anything but 0 and 1, or if the request is about something
+ * else; it is not used up. Node: what `checkServerIdentity` returns.
+ */
+TLS_API tls_status tls_request_resolve_verdict(tls_request *request, int accepted);
+
+/**
+ * Answers any request with no. Any thread, inside the callback that brought it or later. A server
+ * name is refused with the alert `unrecognized_name`; a certificate is not accepted.
+ *
+ * - `request`: as for `tls_request_resolve_context`.
+ * - `reason`: in words, for the message of the error that follows on our side; nothing of it is
+ *   sent. Copied; NULL: none.
+ *
+ * Errors: `TLS_ERR_INVALID_ARGUMENT` (not UTF-8). Node: the error that is handed to the callback.
+ */
+TLS_API tls_status tls_request_reject(tls_request *request, const char *reason);
+
+/**
  * A new loop, owned by this thread. Free it with `tls_loop_free`.
  *
  * Returns NULL when the system has no descriptors or memory left; the last error has the errno.
@@ -1929,6 +2274,140 @@ tls_status tls_server_set_user_data(tls_server *server,
 TLS_API void *tls_server_user_data(const tls_server *server);
 
 /**
+ * Sets the ALPN protocols: the server's order counts. A client that offers only others is
+ * refused (`no_application_protocol`); one that offers none is served. A list of the context beats
+ * this one. For connections to come. The loop's thread.
+ *
+ * - `names`: `count` texts of 1 to 255 bytes, the preferred first; not NULL. Copied.
+ * - `count`: 1 at least.
+ *
+ * Errors: `TLS_ERR_INVALID_ARGUMENT` (no name, an empty one, one that is too long or NULL, more than
+ * fits into the extension). Node: the option `ALPNProtocols`.
+ */
+TLS_API
+tls_status tls_server_set_alpn_protocols(tls_server *server,
+                                         const char *const *names,
+                                         size_t count);
+
+/**
+ * The same from one buffer in which each name stands behind a byte with its length, as Node takes
+ * it in a `Buffer`: `"\x02h2\x08http/1.1"`.
+ *
+ * - `data`, `length`: in bytes; copied.
+ *
+ * Errors: as above, also for a length that does not fit.
+ */
+TLS_API tls_status tls_server_set_alpn_buffer(tls_server *server, const void *data, size_t length);
+
+/**
+ * Sets the NPN protocols that are told to clients which ask, on TLS 1.2 and before: NPN is older
+ * than ALPN, and few speak it today. The client chooses. A list of the context beats this one. For
+ * connections to come. The loop's thread.
+ *
+ * - `names`: `count` texts of 1 to 255 bytes, the preferred first; not NULL. Copied.
+ * - `count`: 1 at least.
+ *
+ * Errors: `TLS_ERR_INVALID_ARGUMENT` (no name, an empty one, one that is too long or NULL, more than
+ * fits into the extension). Node v0.10: the option `NPNProtocols`.
+ */
+TLS_API
+tls_status tls_server_set_npn_protocols(tls_server *server,
+                                        const char *const *names,
+                                        size_t count);
+
+/**
+ * The same from one buffer in which each name stands behind a byte with its length, as Node takes
+ * it in a `Buffer`: `"\x02h2\x08http/1.1"`.
+ *
+ * - `data`, `length`: in bytes; copied.
+ *
+ * Errors: as above, also for a length that does not fit.
+ */
+TLS_API tls_status tls_server_set_npn_buffer(tls_server *server, const void *data, size_t length);
+
+/**
+ * Adds a context for clients that ask for a name (SNI), or replaces the one that was added for it.
+ * For connections to come; those that are there keep what they have. The loop's thread.
+ *
+ * - `hostname`: a host name, or `*.` and one for all names that have exactly one label more; copied,
+ *   not NULL. Case and a dot at its end do not count. An exact name comes before a wildcard. A
+ *   client that asks for another name, or none, gets the server's own context.
+ * - `context`: with certificate and key; it freezes here. The server keeps what it needs of it.
+ *
+ * All of the context's policy counts on these connections, as for `tls_request_resolve_context`.
+ *
+ * Errors: `TLS_ERR_INVALID_ARGUMENT` (it cannot be a host name, or has a wildcard elsewhere),
+ * `TLS_ERR_INVALID_STATE` (the context lacks certificate or key), or what the context's first use may
+ * answer. Node: `server.addContext`.
+ */
+TLS_API
+tls_status tls_server_add_context(tls_server *server,
+                                  const char *hostname,
+                                  tls_context *context);
+
+/**
+ * Removes what `tls_server_add_context` added for a name. For connections to come. The loop's
+ * thread.
+ *
+ * - `hostname`: as it was added; not NULL.
+ *
+ * Errors: `TLS_ERR_INVALID_STATE` (name `ERR_TLS_SNI_UNKNOWN_NAME`) if it was not there,
+ * `TLS_ERR_INVALID_ARGUMENT`. Node has no counterpart.
+ */
+TLS_API tls_status tls_server_remove_context(tls_server *server, const char *hostname);
+
+/**
+ * Registers the callback that chooses the context for the name that a client asks for, in place of
+ * the contexts that were added; NULL unregisters. It is called once for each connection whose client
+ * asks for a name, in the middle of its handshake, for connections that are accepted from now on.
+ * The loop's thread.
+ *
+ * Its arguments: the server, the stream (not secure yet; it may be destroyed), the name as the client
+ * wrote it, and a request for `tls_request_resolve_context` or `tls_request_reject`, now or later.
+ * Until then the connection waits, and its handshake timeout runs on; others are served meanwhile.
+ *
+ * Node: the option `SNICallback`.
+ */
+TLS_API
+tls_status tls_server_on_sni(tls_server *server,
+                             tls_server_sni_callback callback,
+                             void *user_data);
+
+/**
+ * Registers the callback that decides about clients whose certificate was asked for, given, and found
+ * good; NULL unregisters. It comes after the handshake and before the secureConnection event, for
+ * connections that are accepted from now on; resumed ones are asked about too. Clients without a good
+ * certificate are not: what becomes of them is said by `tls_server_set_reject_unauthorized`. The
+ * loop's thread.
+ *
+ * Its arguments: the server, the stream (not secure yet), the certificate, which is valid until the
+ * callback returns (`tls_stream_peer_certificate` gives one to keep), and a request for
+ * `tls_request_resolve_verdict` or `tls_request_reject`, now or later. Until then nothing of the
+ * client's data is delivered and nothing is sent.
+ *
+ * Node has no counterpart.
+ */
+TLS_API
+tls_status tls_server_on_check_certificate(tls_server *server,
+                                           tls_server_check_certificate_callback callback,
+                                           void *user_data);
+
+/**
+ * Sets how often a client may renegotiate (TLS 1.2 and before), which costs it little and the server
+ * much. One time more is an error of the stream, `ERR_TLS_SESSION_ATTACK`, and ends the connection
+ * before that renegotiation is done. For connections to come. The loop's thread.
+ *
+ * - `limit`: in any stretch of `window_ms`; `TLS_CLIENT_RENEG_LIMIT` by default. 0: never.
+ * - `window_ms`: in milliseconds, 1 at least; `TLS_CLIENT_RENEG_WINDOW_MS` by default.
+ *
+ * Errors: `TLS_ERR_INVALID_ARGUMENT`. Node: `tls.CLIENT_RENEG_LIMIT`, `tls.CLIENT_RENEG_WINDOW`.
+ */
+TLS_API
+tls_status tls_server_set_client_renegotiation(tls_server *server,
+                                               uint32_t limit,
+                                               uint64_t window_ms);
+
+/**
  * New options with the defaults: the well-known roots are trusted, the host's name is verified.
  * Free them with `tls_connect_options_free`. Any thread.
  *
@@ -2076,6 +2555,63 @@ TLS_API
 tls_status tls_connect_options_set_received_bytes(tls_connect_options *options,
                                                   const void *data,
                                                   size_t length);
+
+/**
+ * Sets the ALPN protocols that the server is offered, in place of those of the context. What it
+ * chose is `tls_stream_alpn_protocol`; a server that chooses something else is refused. Any thread.
+ *
+ * - `names`: `count` texts of 1 to 255 bytes, the preferred first; not NULL. Copied.
+ * - `count`: 1 at least.
+ *
+ * Errors: `TLS_ERR_INVALID_ARGUMENT` (no name, an empty one, one that is too long or NULL, more than
+ * fits into the extension). Node: the option `ALPNProtocols`.
+ */
+TLS_API
+tls_status tls_connect_options_set_alpn_protocols(tls_connect_options *options,
+                                                  const char *const *names,
+                                                  size_t count);
+
+/**
+ * The same from one buffer in which each name stands behind a byte with its length, as Node takes
+ * it in a `Buffer`: `"\x02h2\x08http/1.1"`.
+ *
+ * - `data`, `length`: in bytes; copied.
+ *
+ * Errors: as above, also for a length that does not fit.
+ */
+TLS_API
+tls_status tls_connect_options_set_alpn_buffer(tls_connect_options *options,
+                                               const void *data,
+                                               size_t length);
+
+/**
+ * Sets the NPN protocols, for TLS 1.2 and before: what we prefer of the server's offer, in
+ * place of those of the context. If there is nothing in common, the first of ours is asked for, and
+ * `tls_stream_npn_protocol` is NULL, as in Node. Any thread.
+ *
+ * - `names`: `count` texts of 1 to 255 bytes, the preferred first; not NULL. Copied.
+ * - `count`: 1 at least.
+ *
+ * Errors: `TLS_ERR_INVALID_ARGUMENT` (no name, an empty one, one that is too long or NULL, more than
+ * fits into the extension). Node v0.10: the option `NPNProtocols`.
+ */
+TLS_API
+tls_status tls_connect_options_set_npn_protocols(tls_connect_options *options,
+                                                 const char *const *names,
+                                                 size_t count);
+
+/**
+ * The same from one buffer in which each name stands behind a byte with its length, as Node takes
+ * it in a `Buffer`: `"\x02h2\x08http/1.1"`.
+ *
+ * - `data`, `length`: in bytes; copied.
+ *
+ * Errors: as above, also for a length that does not fit.
+ */
+TLS_API
+tls_status tls_connect_options_set_npn_buffer(tls_connect_options *options,
+                                              const void *data,
+                                              size_t length);
 
 /**
  * Connects to a server. What comes of it comes as events, from the loop: secure connect, or error
@@ -2446,6 +2982,73 @@ TLS_API
 tls_status tls_stream_on_timeout(tls_stream *stream,
                                  tls_stream_callback callback,
                                  void *user_data);
+
+/**
+ * Registers the callback of a client that decides whether the server's certificate is that of the
+ * server that was meant, in place of the check of its name; NULL unregisters, and the name is checked
+ * again. It comes when the chain is good, in the middle of the handshake (of a resumed session, whose
+ * certificate is remembered, right after it); register it before the loop's next turn. The loop's
+ * thread.
+ *
+ * Its arguments: the stream, the certificate, which is valid until the callback returns
+ * (`tls_stream_peer_certificate` gives one to keep), the name that would be verified (NULL: only the
+ * chain), and a request for `tls_request_resolve_verdict` or `tls_request_reject`, now or later. Until
+ * then nothing is sent, delivered or called secure. `tls_check_server_identity` is the check that it
+ * takes the place of.
+ *
+ * Errors: `TLS_ERR_INVALID_STATE` for the stream of a server, which has
+ * `tls_server_on_check_certificate`. Node: the option `checkServerIdentity`.
+ */
+TLS_API
+tls_status tls_stream_on_check_identity(tls_stream *stream,
+                                        tls_stream_check_identity_callback callback,
+                                        void *user_data);
+
+/**
+ * Begins a renegotiation: the handshake is made anew on the open connection (TLS 1.2 and before). A
+ * client begins it by itself, a server asks the client for it. What is written meanwhile is sent after
+ * it. A failure is an error of the stream. The loop's thread.
+ *
+ * - `callback`: called once when it is over, unless the stream ends before; may be NULL. A client may
+ *   leave a server's wish unanswered.
+ * - `user_data`: for that callback.
+ *
+ * Errors: `TLS_ERR_INVALID_STATE` (not secure, ended, or a renegotiation is under way),
+ * `TLS_ERR_NOT_SUPPORTED` (TLS 1.3 has none, name `ERR_SSL_WRONG_SSL_VERSION`; or the peer does it
+ * only unsafely), `TLS_ERR_TLS`. Node: `tlsSocket.renegotiate`.
+ */
+TLS_API
+tls_status tls_stream_renegotiate(tls_stream *stream,
+                                  tls_stream_callback callback,
+                                  void *user_data);
+
+/**
+ * Refuses all renegotiations that the peer asks for from now on: each attempt is an error of the
+ * stream, `ERR_TLS_RENEGOTIATION_DISABLED`, and ends the connection. It cannot be taken back. The
+ * loop's thread.
+ *
+ * Node: `tlsSocket.disableRenegotiation`.
+ */
+TLS_API tls_status tls_stream_disable_renegotiation(tls_stream *stream);
+
+/**
+ * The protocol that ALPN agreed on, `"h2"`; it lives as long as the stream. NULL if none was, before
+ * the handshake is over, and on failure. The loop's thread.
+ *
+ * Node: `tlsSocket.alpnProtocol`.
+ */
+TLS_API
+const char *tls_stream_alpn_protocol(const tls_stream *stream);
+
+/**
+ * The protocol that NPN agreed on; it lives as long as the stream. On a client NULL also if there was
+ * nothing in common; the server then has the name that the client chose. NULL before the handshake is
+ * over, and on failure. The loop's thread.
+ *
+ * Node v0.10: `cleartextStream.npnProtocol`.
+ */
+TLS_API
+const char *tls_stream_npn_protocol(const tls_stream *stream);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -16,6 +16,7 @@ mod identity;
 mod pem;
 mod pfx;
 mod protocol;
+mod protocol_list;
 mod secure_options;
 #[cfg(test)]
 mod tests;
@@ -32,11 +33,12 @@ use openssl::ssl::{
 use openssl::x509::store::X509Store;
 
 use crate::error::{Error, Result, Status};
-use crate::sys::{context, error_queue, verify};
+use crate::sys::{context, error_queue, hooks, verify};
 
 pub use certificate::{Attribute, Certificate, Details};
 pub use client_auth::ClientAuth;
 pub use file::read_file;
+pub use protocol_list::ProtocolList;
 
 use ciphers::Ciphers;
 use crl::Crls;
@@ -67,6 +69,8 @@ struct Settings {
     options: SecureOptions,
     /// `None`: derived.
     session_id_context: Option<Vec<u8>>,
+    alpn: Option<ProtocolList>,
+    npn: Option<ProtocolList>,
 }
 
 impl Settings {
@@ -208,6 +212,22 @@ impl Context {
         })
     }
 
+    /// ALPN protocols; `None`: those of the server or of the connection count.
+    pub fn set_alpn_protocols(&self, list: Option<ProtocolList>) -> Result<()> {
+        self.change(|settings| {
+            settings.alpn = list;
+            Ok(())
+        })
+    }
+
+    /// NPN protocols, as for ALPN.
+    pub fn set_npn_protocols(&self, list: Option<ProtocolList>) -> Result<()> {
+        self.change(|settings| {
+            settings.npn = list;
+            Ok(())
+        })
+    }
+
     /// Groups for key exchange, `X25519:P-256`.
     pub fn set_groups(&self, list: &str) -> Result<()> {
         self.change(|settings| {
@@ -289,11 +309,14 @@ impl Context {
     /// Settings that do not go together; the context can still be changed.
     pub fn freeze(&self) -> Result<Arc<FrozenContext>> {
         let mut state = self.lock();
-        let settings = match &*state {
+        let frozen = match &mut *state {
             State::Frozen(frozen) => return Ok(Arc::clone(frozen)),
-            State::Open(settings) => settings,
+            State::Open(settings) => {
+                let mut frozen = without_traces(|| build(settings))?;
+                frozen.settings = std::mem::take(settings);
+                Arc::new(frozen)
+            }
         };
-        let frozen = Arc::new(without_traces(|| build(settings))?);
         *state = State::Frozen(Arc::clone(&frozen));
         Ok(frozen)
     }
@@ -311,16 +334,17 @@ fn without_traces<T>(call: impl FnOnce() -> Result<T>) -> Result<T> {
 /// One `SSL_CTX` for both roles, immutable from now on.
 pub struct FrozenContext {
     ssl_context: SslContext,
+    /// The same for clients that offer NPN; made when first asked for.
+    npn_client: OnceLock<SslContext>,
+    /// What it was made from.
+    settings: Box<Settings>,
     has_identity: bool,
     /// They count, without revocation lists, so that no store of its own was needed.
     shares_well_known_roots: bool,
-    groups: Groups,
-    /// The derived one, and whether the `SSL_CTX` has another, for servers.
+    /// What the settings say that sessions have in common; servers may be told another.
     derived_id_context: [u8; 32],
-    has_own_id_context: bool,
     options: SslOptions,
     versions: (SslVersion, SslVersion),
-    client_auth: ClientAuth,
 }
 
 impl FrozenContext {
@@ -347,12 +371,41 @@ impl FrozenContext {
 
     /// The groups for key exchange, as OpenSSL takes them; `None`: OpenSSL's own.
     pub fn groups(&self) -> Option<&str> {
-        self.groups.list()
+        self.settings.groups.list()
     }
 
     /// What a server asks of its clients here.
     pub fn client_auth(&self) -> ClientAuth {
-        self.client_auth
+        self.settings.client_auth
+    }
+
+    /// ALPN protocols, if it has its own.
+    pub fn alpn(&self) -> Option<&ProtocolList> {
+        self.settings.alpn.as_ref()
+    }
+
+    /// NPN protocols, if it has its own.
+    pub fn npn(&self) -> Option<&ProtocolList> {
+        self.settings.npn.as_ref()
+    }
+
+    /// For a client that offers NPN: OpenSSL offers it on all connections of an `SSL_CTX` or on none.
+    pub fn ssl_context_with_npn(&self) -> Result<&SslContextRef> {
+        if let Some(made) = self.npn_client.get() {
+            return Ok(made);
+        }
+        let made = without_traces(|| {
+            let (mut builder, _) = builder(&self.settings)?;
+            hooks::install_npn_client(&mut builder);
+            Ok(builder.build())
+        })?;
+        Ok(self.npn_client.get_or_init(|| made))
+    }
+
+    /// What sessions must have in common to be resumed.
+    pub fn session_id_context(&self) -> &[u8] {
+        let own = self.settings.session_id_context.as_deref();
+        own.unwrap_or(&self.derived_id_context)
     }
 
     /// The store that a connection must verify its peer with, set on it at the start and again when
@@ -376,7 +429,8 @@ impl FrozenContext {
     /// It is always the derived one: what was chosen is for servers, and says nothing of whom we
     /// trust.
     pub fn client_id_context(&self) -> Option<&[u8; 32]> {
-        self.has_own_id_context.then_some(&self.derived_id_context)
+        let has_own = self.settings.session_id_context.is_some();
+        has_own.then_some(&self.derived_id_context)
     }
 }
 
@@ -396,6 +450,21 @@ pub fn default_client() -> Result<Arc<FrozenContext>> {
 }
 
 fn build(settings: &Settings) -> Result<FrozenContext> {
+    let (builder, versions) = builder(settings)?;
+    Ok(FrozenContext {
+        options: builder.options(),
+        versions,
+        ssl_context: builder.build(),
+        npn_client: OnceLock::new(),
+        has_identity: settings.identities.is_complete(),
+        shares_well_known_roots: !settings.trust.is_explicit() && settings.crls.is_empty(),
+        derived_id_context: session_id_context(settings)?,
+        settings: Box::default(),
+    })
+}
+
+/// Everything but what concerns single connections, and the versions that are left.
+fn builder(settings: &Settings) -> Result<(SslContextBuilder, (SslVersion, SslVersion))> {
     let failed =
         |stack| error_queue::from_stack(Status::NoMemory, "cannot make a TLS context", &stack);
     let mut builder = SslContextBuilder::new(SslMethod::tls()).map_err(failed)?;
@@ -405,7 +474,11 @@ fn build(settings: &Settings) -> Result<FrozenContext> {
             // OpenSSL would look for the issuers in every handshake: here it is done once.
             | SslMode::NO_AUTO_CHAIN,
     );
-    builder.set_options(SslOptions::NO_COMPRESSION);
+    // How often a client may do so is counted by each connection.
+    const ALLOW_CLIENT_RENEGOTIATION: u64 = 1 << 8;
+    builder.set_options(
+        SslOptions::NO_COMPRESSION | SslOptions::from_bits_retain(ALLOW_CLIENT_RENEGOTIATION),
+    );
     if settings.honor_cipher_order {
         // A client that puts ChaCha20 first has no AES in hardware: it gets its wish.
         builder.set_options(SslOptions::CIPHER_SERVER_PREFERENCE | SslOptions::PRIORITIZE_CHACHA);
@@ -420,25 +493,16 @@ fn build(settings: &Settings) -> Result<FrozenContext> {
     if settings.trust.is_explicit() {
         settings.identities.build_chains(&mut builder);
     }
-    let derived_id_context = session_id_context(settings)?;
     let own_id_context = settings.session_id_context.as_deref();
+    let derived = session_id_context(settings)?;
     builder
-        .set_session_id_context(own_id_context.unwrap_or(&derived_id_context))
+        .set_session_id_context(own_id_context.unwrap_or(&derived))
         .map_err(failed)?;
     verify::install(&mut builder);
+    hooks::install(&mut builder);
     // With a callback in place OpenSSL remembers the client's server name also over a resumption.
     builder.set_servername_callback(|_ssl, _alert| Ok(()));
-    Ok(FrozenContext {
-        options: builder.options(),
-        versions,
-        client_auth: settings.client_auth,
-        ssl_context: builder.build(),
-        has_identity: settings.identities.is_complete(),
-        shares_well_known_roots: !settings.trust.is_explicit() && settings.crls.is_empty(),
-        groups: settings.groups.clone(),
-        derived_id_context,
-        has_own_id_context: own_id_context.is_some(),
-    })
+    Ok((builder, versions))
 }
 
 /// Derived from the leaf certificates, the CA set and the revocation lists, so that sessions with client certificates can

@@ -35,7 +35,7 @@ fn handshake(
     let mut client = Tls::new(frozen.ssl_context(), false)?;
     client.ssl_mut().set_verify(SslVerifyMode::PEER);
     if let Some(roots) = frozen.shared_roots()? {
-        client.set_verify_store(roots);
+        crate::sys::tls::share_verify_store(client.ssl_mut(), roots);
     }
     verify::attach(client.ssl_mut(), PeerCheck::new(true, None))?;
     if let Some(session) = session {

@@ -2,25 +2,29 @@
 //! out a vector, plaintext a buffer; the connection runs no callback of the user.
 
 use std::cell::OnceCell;
+use std::sync::atomic::Ordering;
+use std::sync::Arc;
 
-use openssl::ssl::{SslSession, SslVerifyMode};
+use openssl::ssl::{SslSession, SslVerifyMode, SslVersion};
+use openssl::x509::X509;
 
-use super::check_server_identity;
 use super::facts::Facts;
 use super::failure::{self, FirstBytes};
+use super::handshake::Handshake;
+use super::renegotiation::Limit;
+use super::request::{Answer, Question};
 use super::settings::{check_host, sni, Role, Settings};
 use crate::context::{Certificate, FrozenContext};
 use crate::error::{Error, Result, Status};
-use crate::sys::tls::{Outcome, Tls};
-use crate::sys::verify::{self, IdentityCheck, PeerCheck};
-use crate::sys::{error_queue, verify_code};
+use crate::sys::tls::{self, Outcome, Tls};
+use crate::sys::verify::{self, Identity, PeerCheck};
+use crate::sys::{error_queue, hooks, verify_code};
 
 /// Handshake messages that a peer may send in a row, with no data among them. A handshake has a
 /// dozen, and after it come a few tickets and now and then a key update; more of them only cost time.
 const MESSAGES_IN_A_ROW: u32 = 100;
 
 /// What one [`Connection::step`] came to.
-#[derive(Debug)]
 pub enum Event {
     /// All input is used up.
     NeedInput,
@@ -30,8 +34,12 @@ pub enum Event {
     Data(usize),
     /// The peer's close_notify: an orderly end; comes once.
     Closed,
-    /// Waits for a decision; step again when it is there.
+    /// Something is to be decided: [`Connection::answer`] takes the answer.
+    Ask(Question),
+    /// Waits for that answer; step again when it is there.
     Suspended,
+    /// A renegotiation has come to its end.
+    Renegotiated,
     /// The connection is over. An alert for the peer may be in the output. Comes once.
     Failed(Box<Error>),
 }
@@ -39,6 +47,8 @@ pub enum Event {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Handshaking,
+    /// The handshake is over, and the user is asked about the peer's certificate.
+    Judging,
     Open,
     /// The peer has closed; writing still works.
     PeerClosed,
@@ -49,10 +59,16 @@ pub struct Connection {
     tls: Tls,
     state: State,
     role: Role,
-    requested_cert: bool,
+    handshake: Arc<Handshake>,
+    /// A question is with the user.
+    waiting: bool,
+    /// The certificate that it is about.
+    asked_about: Option<Box<Certificate>>,
     close_sent: bool,
     first: FirstBytes,
     facts: OnceCell<Box<Facts>>,
+    /// What was known before a renegotiation: somebody may still look at it.
+    old_facts: Vec<Facts>,
 }
 
 impl Connection {
@@ -61,7 +77,7 @@ impl Connection {
     /// # Errors
     /// A client that verifies but has no name: `InvalidState`. A name that is none, a session that
     /// cannot be read: `InvalidArgument`, `Session`.
-    pub fn new(context: &FrozenContext, settings: Settings) -> Result<Connection> {
+    pub fn new(context: &Arc<FrozenContext>, settings: Settings) -> Result<Connection> {
         let is_server = settings.role == Role::Server;
         let name = settings.name_to_verify()?.map(str::to_owned);
         if is_server && !context.has_identity() {
@@ -69,62 +85,61 @@ impl Connection {
                 "a server needs a certificate and a key: set both on the context",
             ));
         }
-        let mut tls = Tls::new(context.ssl_context(), is_server)?;
-        tls.allow_messages(MESSAGES_IN_A_ROW);
-        if is_server {
-            Connection::prepare_server(&mut tls, context, &settings)?;
+        name.as_deref().map_or(Ok(()), check_host)?;
+        let handshake = Arc::new(Handshake::new(context, &settings, name));
+        let ssl_context = if !is_server && handshake.npn_list().is_some() {
+            context.ssl_context_with_npn()?
         } else {
-            Connection::prepare_client(&mut tls, context, &settings, name)?;
+            context.ssl_context()
+        };
+        let mut tls = Tls::new(ssl_context, is_server)?;
+        tls.allow_messages(MESSAGES_IN_A_ROW);
+        hooks::attach(tls.ssl_mut(), Arc::clone(&handshake) as _)?;
+        if is_server {
+            handshake.prepare_server(tls.ssl_mut())?;
+        } else {
+            Connection::prepare_client(&mut tls, context, &settings, &handshake)?;
         }
         Ok(Connection {
             tls,
             state: State::Handshaking,
             role: settings.role,
-            requested_cert: is_server && settings.request_cert,
+            handshake,
+            waiting: false,
+            asked_about: None,
             close_sent: false,
             first: FirstBytes::default(),
             facts: OnceCell::new(),
+            old_facts: Vec::new(),
         })
-    }
-
-    fn prepare_server(tls: &mut Tls, context: &FrozenContext, settings: &Settings) -> Result<()> {
-        if !settings.request_cert {
-            tls.ssl_mut().set_verify(SslVerifyMode::NONE);
-            return Ok(());
-        }
-        let mut mode = SslVerifyMode::PEER;
-        if settings.reject_unauthorized {
-            mode |= SslVerifyMode::FAIL_IF_NO_PEER_CERT;
-        }
-        tls.ssl_mut().set_verify(mode);
-        trust_shared_roots(tls, context)?;
-        verify::attach(
-            tls.ssl_mut(),
-            PeerCheck::new(settings.reject_unauthorized, None),
-        )
     }
 
     fn prepare_client(
         tls: &mut Tls,
         context: &FrozenContext,
         settings: &Settings,
-        name: Option<String>,
+        handshake: &Arc<Handshake>,
     ) -> Result<()> {
         tls.ssl_mut().set_verify(SslVerifyMode::PEER);
-        trust_shared_roots(tls, context)?;
-        let identity = match name {
-            Some(name) => {
-                check_host(&name)?;
-                let check: IdentityCheck =
-                    Box::new(move |certificate| check_server_identity(certificate, &name));
-                Some(check)
-            }
-            None => None,
-        };
+        if let Some(roots) = context.shared_roots()? {
+            tls::share_verify_store(tls.ssl_mut(), roots);
+        }
+        let judge = Arc::clone(handshake);
         verify::attach(
             tls.ssl_mut(),
-            PeerCheck::new(settings.reject_unauthorized, identity),
+            PeerCheck::new(
+                settings.reject_unauthorized,
+                Some(Box::new(move |leaf, sent| judge.judge_identity(leaf, sent))),
+            ),
         )?;
+        if let Some(list) = handshake.alpn_list() {
+            tls.ssl_mut()
+                .set_alpn_protos(list.wire())
+                .map_err(|stack| {
+                    drop(stack);
+                    Error::argument("OpenSSL refused the ALPN protocols")
+                })?;
+        }
         if let Some(servername) = &settings.servername {
             check_host(servername)?;
             if let Some(sni) = sni(servername) {
@@ -135,7 +150,7 @@ impl Connection {
             }
         }
         if let Some(id) = context.client_id_context() {
-            tls.set_session_id_context(id);
+            tls::set_session_id_context(tls.ssl_mut(), id);
         }
         if let Some(session) = &settings.session {
             // One that was made under another trust is not offered: a full handshake decides anew.
@@ -151,7 +166,9 @@ impl Connection {
     pub fn switch(&mut self, context: &FrozenContext) {
         let ssl = self.tls.ssl_mut();
         ssl.set_ssl_context(context.ssl_context()).unwrap();
-        trust_shared_roots(&mut self.tls, context).unwrap();
+        if let Some(roots) = context.shared_roots().unwrap() {
+            tls::share_verify_store(ssl, roots);
+        }
     }
 
     /// Judges the peer as if it were that second since 1970.
@@ -169,9 +186,39 @@ impl Connection {
         matches!(self.state, State::Open | State::PeerClosed)
     }
 
-    /// May plaintext be written now? After the handshake, and before our own close.
+    /// May plaintext be written now? After the handshake, and before our own close; not in the
+    /// middle of a renegotiation.
+    #[inline]
     pub fn is_writable(&self) -> bool {
-        self.is_secure() && !self.close_sent
+        self.is_secure() && !self.close_sent && !self.handshake.renegotiation.is_under_way()
+    }
+
+    /// Has the user decide about the server's name; before the first [`Connection::step`].
+    pub fn set_ask_server_name(&self, on: bool) {
+        self.handshake.ask_server_name.store(on, Ordering::Relaxed);
+    }
+
+    /// Has the user decide about the peer's certificate, in place of the check of its name.
+    pub fn set_ask_identity(&self, on: bool) {
+        self.handshake.ask_identity.store(on, Ordering::Relaxed);
+    }
+
+    /// How often the peer may renegotiate.
+    pub fn set_renegotiation_limit(&self, limit: Limit) {
+        self.handshake.renegotiation.set_limit(limit);
+    }
+
+    /// From now on each attempt of the peer to renegotiate ends the connection.
+    pub fn disable_renegotiation(&self) {
+        self.handshake.renegotiation.disable();
+    }
+
+    /// The answer to [`Event::Ask`]; then step again.
+    pub fn answer(&mut self, answer: Answer) {
+        if std::mem::take(&mut self.waiting) {
+            self.asked_about = None;
+            self.handshake.answer(answer);
+        }
     }
 
     pub fn close_sent(&self) -> bool {
@@ -183,6 +230,9 @@ impl Connection {
     /// a whole record ([`super::PLAIN_LENGTH`]). To be called until it answers `NeedInput`, `Closed`
     /// or `Failed`.
     pub fn step(&mut self, input: &mut &[u8], out: &mut Vec<u8>, plain: &mut [u8]) -> Event {
+        if self.waiting {
+            return Event::Suspended;
+        }
         match self.state {
             State::Handshaking => {
                 self.first.note(input);
@@ -192,10 +242,14 @@ impl Connection {
                     outcome => self.not_done(outcome),
                 }
             }
+            State::Judging => self.judge(),
             State::Open => {
+                if let Some(event) = self.renegotiation_event() {
+                    return event;
+                }
                 // Saves the call that would only answer "need input": a record's plaintext was taken
                 // whole, since `plain` has room for it.
-                if input.is_empty() {
+                if input.is_empty() && !self.handshake.renegotiation.is_under_way() {
                     return Event::NeedInput;
                 }
                 match self.tls.read(input, out, plain) {
@@ -216,63 +270,180 @@ impl Connection {
 
     fn not_done(&mut self, outcome: Outcome) -> Event {
         match outcome {
-            Outcome::NeedInput | Outcome::Done(_) => Event::NeedInput,
-            Outcome::Suspended => Event::Suspended,
+            Outcome::NeedInput | Outcome::Done(_) => {
+                self.renegotiation_event().unwrap_or(Event::NeedInput)
+            }
+            Outcome::Suspended => self.ask(),
             Outcome::Closed if self.state == State::Open => {
                 self.state = State::PeerClosed;
                 Event::Closed
             }
             Outcome::Closed => {
-                self.state = State::Failed;
                 error_queue::begin();
-                Event::Failed(hang_up())
+                self.failed(hang_up())
             }
             Outcome::Flooded => {
-                self.state = State::Failed;
                 error_queue::begin();
-                Event::Failed(failure::flood(MESSAGES_IN_A_ROW))
+                self.failed(failure::flood(MESSAGES_IN_A_ROW))
             }
             Outcome::Failed => {
                 let refused = verify::attached(self.tls.ssl())
-                    .filter(|check| check.rejects() && self.state == State::Handshaking)
+                    .filter(|check| check.rejects() && !self.is_established())
                     .and_then(PeerCheck::failure);
-                self.state = State::Failed;
-                Event::Failed(failure::of_connection(
-                    self.tls.take_errors(),
-                    &self.first,
-                    refused,
-                ))
+                let entries = self.tls.take_errors();
+                let error = match self.handshake.refusal() {
+                    Some(mut error) => {
+                        error.openssl = entries;
+                        error
+                    }
+                    None => failure::of_connection(entries, &self.first, refused),
+                };
+                self.failed(error)
             }
         }
     }
 
-    fn handshake_done(&mut self) -> Event {
-        let refused = match verify::attached(self.tls.ssl()) {
-            Some(check) if check.rejects() => self.judge_peer().err(),
-            _ => None,
-        };
-        if let Some(error) = refused {
-            self.state = State::Failed;
-            return Event::Failed(error);
-        }
-        self.state = State::Open;
-        Event::Secure
+    fn failed(&mut self, error: Box<Error>) -> Event {
+        self.state = State::Failed;
+        Event::Failed(error)
     }
 
-    /// The judgement after the handshake. A full handshake was judged inside already; a resumed one
-    /// skipped that, so what the session remembers is looked at again: its verify result, that there
-    /// is a certificate at all, and the name.
-    fn judge_peer(&self) -> Result<()> {
+    /// Is no handshake under way, so that a failure is not about the peer's certificate?
+    fn is_established(&self) -> bool {
+        self.state != State::Handshaking && !self.handshake.renegotiation.is_under_way()
+    }
+
+    /// The question that made OpenSSL, or us, stop.
+    fn ask(&mut self) -> Event {
+        match self.handshake.take_question() {
+            Some(question) => {
+                self.waiting = true;
+                self.asked_about = question.certificate().cloned().map(Box::new);
+                Event::Ask(question)
+            }
+            None => Event::Suspended,
+        }
+    }
+
+    /// What a renegotiation came to, or that the peer may not have it: a server has stopped it by
+    /// then, a client has answered with its hello.
+    fn renegotiation_event(&mut self) -> Option<Event> {
+        let renegotiation = &self.handshake.renegotiation;
+        if renegotiation.is_under_way() {
+            let error = renegotiation.refusal()?;
+            return Some(self.failed(error));
+        }
+        if !renegotiation.take_finished() {
+            return None;
+        }
+        if let Some(old) = self.facts.take() {
+            let reason = self.refusal_name();
+            let new = Facts::gather(
+                self.tls.ssl(),
+                &self.handshake,
+                reason.as_ref().map_or(Ok(()), |name| Err(name.as_deref())),
+            );
+            // The texts stay where they are: only what holds them moves.
+            let new = match self.old_facts.iter().position(|facts| *facts == new) {
+                _ if *old == new => old,
+                Some(index) => Box::new(std::mem::replace(&mut self.old_facts[index], *old)),
+                None => {
+                    self.old_facts.push(*old);
+                    Box::new(new)
+                }
+            };
+            self.facts = OnceCell::from(new);
+        }
+        Some(Event::Renegotiated)
+    }
+
+    fn handshake_done(&mut self) -> Event {
+        if let Err(error) = self.check_alpn() {
+            return self.failed(error);
+        }
+        self.state = State::Judging;
+        self.judge()
+    }
+
+    /// A server may choose only what was offered (RFC 7301, 3.2); OpenSSL does not look.
+    fn check_alpn(&self) -> Result<()> {
+        let chosen = self.tls.ssl().selected_alpn_protocol();
+        let (Role::Client, Some(chosen)) = (self.role, chosen) else {
+            return Ok(());
+        };
+        let offered = self.handshake.alpn_list();
+        if offered.is_some_and(|list| list.contains(chosen)) {
+            return Ok(());
+        }
+        Err(Error::new(
+            Status::Tls,
+            "ERR_SSL_BAD_EXTENSION",
+            "the server chose an ALPN protocol that was not offered",
+        ))
+    }
+
+    /// What the handshake itself did not ask: a resumed session skips the check of the certificate,
+    /// and a server cannot wait inside.
+    fn judge(&mut self) -> Event {
+        match self.judge_after_handshake() {
+            Ok(false) => self.ask(),
+            Ok(true) => {
+                self.state = State::Open;
+                self.handshake.renegotiation.set_established();
+                Event::Secure
+            }
+            Err(error) => self.failed(error),
+        }
+    }
+
+    /// `Ok(false)`: the user is to be asked.
+    fn judge_after_handshake(&self) -> Result<bool> {
+        if self.role == Role::Server && !self.handshake.auth().request {
+            return Ok(true);
+        }
         let Some(check) = verify::attached(self.tls.ssl()) else {
             return Err(failure::missing_certificate());
         };
+        let ssl = self.tls.ssl();
+        let ask = self.handshake.ask_identity.load(Ordering::Relaxed);
+        let mut judged = self.judge_chain(check);
+        if judged.is_ok() && (ssl.session_reused() || (ask && self.role == Role::Server)) {
+            if let Some(leaf) = ssl.peer_certificate() {
+                let identity = match self.role {
+                    Role::Client => check.check_identity(&leaf, None),
+                    Role::Server if ask => self
+                        .handshake
+                        .judge_client(|| self.certificate_of(leaf.clone())),
+                    Role::Server => Identity::Accepted,
+                };
+                match identity {
+                    Identity::Accepted => {}
+                    Identity::Wait => return Ok(false),
+                    Identity::Refused(error) => judged = Err(error),
+                }
+            }
+        }
+        match judged {
+            Err(error) if check.rejects() => Err(error),
+            Err(error) => {
+                check.remember(Some(error));
+                Ok(true)
+            }
+            Ok(()) => Ok(true),
+        }
+    }
+
+    /// What came of the check of the peer's chain. A full handshake was judged inside; of a resumed
+    /// one what the session remembers is looked at again: its verify result, and that there is a
+    /// certificate at all.
+    fn judge_chain(&self, check: &PeerCheck) -> Result<()> {
         if let Some(error) = check.failure() {
             return Err(error);
         }
         let ssl = self.tls.ssl();
-        let Some(certificate) = ssl.peer_certificate() else {
+        if ssl.peer_certificate().is_none() {
             return Err(failure::missing_certificate());
-        };
+        }
         let result = ssl.verify_result().as_raw();
         if result != verify_code::OK {
             return Err(verify::chain_error(crate::error::VerifyFailure {
@@ -281,10 +452,60 @@ impl Connection {
                 subject: String::new(),
             }));
         }
-        if ssl.session_reused() {
-            check.check_identity(&certificate)?;
-        }
         Ok(())
+    }
+
+    /// Begins a renegotiation: a client with its hello, a server by asking the client for it.
+    ///
+    /// # Errors
+    /// `InvalidState`: not secure yet or no longer, or one is under way. `NotSupported`: TLS 1.3 has
+    /// none, or the peer does it only unsafely (RFC 5746).
+    pub fn renegotiate(&mut self, out: &mut Vec<u8>) -> Result<()> {
+        if self.state != State::Open || self.close_sent {
+            return Err(Error::state(
+                "only an open, secure connection can be renegotiated",
+            ));
+        }
+        if self.handshake.renegotiation.is_under_way() {
+            return Err(Error::state("a renegotiation is under way already"));
+        }
+        if self.tls.ssl().version2() == Some(SslVersion::TLS1_3) {
+            return Err(Error::new(
+                Status::NotSupported,
+                "ERR_SSL_WRONG_SSL_VERSION",
+                "TLS 1.3 has no renegotiation: allow TLS 1.2 only, or do without",
+            ));
+        }
+        if !tls::renegotiates_safely(self.tls.ssl()) {
+            return Err(Error::new(
+                Status::NotSupported,
+                "ERR_SSL_UNSAFE_LEGACY_RENEGOTIATION_DISABLED",
+                "the peer does not renegotiate safely (RFC 5746)",
+            ));
+        }
+        let failed = |tls: &mut Tls, first: &FirstBytes| {
+            failure::of_connection(tls.take_errors(), first, None)
+        };
+        if !self.tls.renegotiate() {
+            return Err(error_queue::take_error(
+                Status::Tls,
+                "OpenSSL refused to renegotiate",
+            ));
+        }
+        // On a server this only asks: the handshake comes with the client's hello.
+        self.handshake
+            .renegotiation
+            .begin(self.role == Role::Server);
+        let outcome = self.tls.handshake(&mut &[][..], out);
+        self.handshake.renegotiation.begun();
+        match outcome {
+            Outcome::Done(_) | Outcome::NeedInput | Outcome::Suspended => Ok(()),
+            Outcome::Closed | Outcome::Flooded | Outcome::Failed => {
+                let error = failed(&mut self.tls, &self.first);
+                self.state = State::Failed;
+                Err(error)
+            }
+        }
     }
 
     /// Encrypts as much of `plain` as goes now, which is all of it but during a renegotiation, and
@@ -309,9 +530,10 @@ impl Connection {
         Ok(done)
     }
 
-    /// Sends close_notify, once and only on a connection that got through its handshake.
+    /// Sends close_notify, once and only on a connection that got through its handshake; in the middle
+    /// of a renegotiation it does nothing yet.
     pub fn close(&mut self, out: &mut Vec<u8>) {
-        if self.is_secure() && !self.close_sent {
+        if self.is_writable() {
             self.close_sent = true;
             error_queue::begin();
             self.tls.shutdown(out);
@@ -328,7 +550,7 @@ impl Connection {
                 self.state = State::PeerClosed;
                 Ok(false)
             }
-            State::Handshaking | State::Failed => {
+            State::Handshaking | State::Judging | State::Failed => {
                 self.state = State::Failed;
                 Err(hang_up())
             }
@@ -347,33 +569,42 @@ impl Connection {
         }
         Some(self.facts.get_or_init(|| {
             error_queue::begin();
-            let refusal = self.authorization().err();
-            let reason = refusal
-                .as_ref()
-                .map(|error| error.as_ref().map(|e| e.name.as_ref()));
-            Box::new(Facts::gather(self.tls.ssl(), reason.map_or(Ok(()), Err)))
+            let reason = self.refusal_name();
+            let reason = reason.as_ref().map_or(Ok(()), |name| Err(name.as_deref()));
+            Box::new(Facts::gather(self.tls.ssl(), &self.handshake, reason))
         }))
     }
 
-    /// Was the peer's certificate asked for and accepted? `Err(None)`: not asked for.
-    fn authorization(&self) -> std::result::Result<(), Option<Box<Error>>> {
-        if self.role == Role::Server && !self.requested_cert {
-            return Err(None);
+    /// Why the peer is not authorized; `Some(None)`: it was not asked for a certificate.
+    fn refusal_name(&self) -> Option<Option<String>> {
+        if self.role == Role::Server && !self.handshake.auth().request {
+            return Some(None);
         }
-        self.judge_peer().map_err(Some)
+        let judged = match verify::attached(self.tls.ssl()) {
+            Some(check) => self.judge_chain(check),
+            None => Err(failure::missing_certificate()),
+        };
+        Some(Some(judged.err()?.name.into_owned()))
     }
 
-    /// The certificate that the peer gave; `None` if it gave none or the handshake is not over. After
+    /// The certificate that the peer gave; `None` if it gave none, or before it was looked at. After
     /// a resumption, what the peer once sent beside it is not known any more.
     pub fn peer_certificate(&self) -> Option<Certificate> {
+        // OpenSSL knows it only when it is accepted.
+        if let Some(certificate) = &self.asked_about {
+            return Some(Certificate::clone(certificate));
+        }
         if !self.is_secure() {
             return None;
         }
         error_queue::begin();
-        let ssl = self.tls.ssl();
-        let leaf = ssl.peer_certificate()?;
-        let sent = ssl.peer_cert_chain();
-        Some(Certificate::from_peer(leaf, sent, self.tls.verify_store()))
+        Some(self.certificate_of(self.tls.ssl().peer_certificate()?))
+    }
+
+    /// With what the peer sent beside it.
+    fn certificate_of(&self, leaf: X509) -> Certificate {
+        let sent = self.tls.ssl().peer_cert_chain();
+        Certificate::from_peer(leaf, sent, self.tls.verify_store())
     }
 
     /// The session in serialised form, for a later resumption; `None` while there is none that could
@@ -397,13 +628,6 @@ impl Drop for Connection {
             self.tls.keep_session();
         }
     }
-}
-
-fn trust_shared_roots(tls: &mut Tls, context: &FrozenContext) -> Result<()> {
-    if let Some(roots) = context.shared_roots()? {
-        tls.set_verify_store(roots);
-    }
-    Ok(())
 }
 
 /// Reads a session that [`Connection::session`] wrote.

@@ -5,8 +5,10 @@ use std::ffi::CString;
 
 use openssl::ssl::{NameType, SslRef};
 
+use super::handshake::Handshake;
+
 /// Texts are C strings because C is where they go; none contains a NUL.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct Facts {
     pub secure: bool,
     /// The peer's certificate was asked for, given, and accepted.
@@ -21,12 +23,22 @@ pub struct Facts {
     pub protocol: Option<CString>,
     /// Server: the name that the client asked for. Client: the name that we asked for.
     pub servername: Option<CString>,
+    pub alpn_protocol: Option<CString>,
+    pub npn_protocol: Option<CString>,
     pub session_reused: bool,
 }
 
 impl Facts {
-    pub(super) fn gather(ssl: &SslRef, authorization: Result<(), Option<&str>>) -> Facts {
+    pub(super) fn gather(
+        ssl: &SslRef,
+        handshake: &Handshake,
+        authorization: Result<(), Option<&str>>,
+    ) -> Facts {
         let cipher = ssl.current_cipher();
+        let servername = match handshake.servername() {
+            Some(asked_for) => text(asked_for),
+            None => ssl.servername(NameType::HOST_NAME).and_then(text),
+        };
         Facts {
             secure: true,
             authorized: authorization.is_ok(),
@@ -34,12 +46,14 @@ impl Facts {
             cipher_name: cipher.and_then(|cipher| text(cipher.name())),
             cipher_standard_name: cipher.and_then(|cipher| text(cipher.standard_name()?)),
             protocol: text(ssl.version_str()),
-            servername: ssl.servername(NameType::HOST_NAME).and_then(text),
+            servername,
+            alpn_protocol: ssl.selected_alpn_protocol().and_then(text),
+            npn_protocol: handshake.npn_protocol(ssl).and_then(text),
             session_reused: ssl.session_reused(),
         }
     }
 }
 
-fn text(text: &str) -> Option<CString> {
+fn text(text: impl Into<Vec<u8>>) -> Option<CString> {
     CString::new(text).ok()
 }

@@ -4,9 +4,13 @@
 mod connection;
 mod facts;
 mod failure;
+mod handshake;
 mod identity;
 pub mod pair;
+mod renegotiation;
+mod request;
 mod scratch;
+mod server_name;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -14,7 +18,10 @@ mod tests;
 pub use connection::{Connection, Event};
 pub use facts::Facts;
 pub use identity::{bare_address, check_server_identity};
+pub use renegotiation::{Limit, DEFAULT_LIMIT, DEFAULT_WINDOW};
+pub use request::{Answer, Question, Request};
 pub use scratch::PLAIN_LENGTH;
+pub use server_name::NameTable;
 pub use settings::{check_host, Role, Settings, VerifyName};
 
 /// What became of a write that was taken.

@@ -14,9 +14,9 @@ use std::sync::Arc;
 use self::core::{Core, InputEnd};
 use super::scratch::{self, Plain};
 use super::settings::{check_host, Role, Settings, VerifyName};
-use super::{Connection, Event, Facts, Written};
-use crate::context::{Certificate, FrozenContext};
-use crate::error::{Error, Result};
+use super::{Connection, Event, Facts, Limit, Question, Request, Written};
+use crate::context::{Certificate, FrozenContext, ProtocolList};
+use crate::error::{Error, Result, Status};
 
 /// The two switches and the role of `tls.createSecurePair`.
 #[derive(Clone, Copy, Debug)]
@@ -32,10 +32,17 @@ pub trait PairEvents {
     fn data(&self, bytes: &[u8]);
     fn secure(&self);
     fn drain(&self);
+    /// A renegotiation has come to its end.
+    fn renegotiated(&self);
+    /// Something is to be decided. False: there is nobody to decide it.
+    fn ask(&self, question: &Question, request: &Arc<Request>) -> bool;
     fn end(&self, clean: bool);
     fn error(&self, error: &Error);
     fn close(&self, had_error: bool);
 }
+
+/// Tells the owner of a pair that a decision was made while the pair was waiting for it.
+pub type Ready = Arc<dyn Fn() + Send + Sync>;
 
 /// Calls made from inside a callback, for the outermost call to carry out.
 enum Call {
@@ -49,6 +56,7 @@ enum Call {
 pub struct SecurePair {
     core: RefCell<Core>,
     events: RefCell<Option<Rc<dyn PairEvents>>>,
+    ready: Ready,
     push_encrypted: Cell<bool>,
     push_data: Cell<bool>,
     /// An outermost call is at work.
@@ -57,8 +65,14 @@ pub struct SecurePair {
 }
 
 impl SecurePair {
-    /// A pair that has not started. A server's context must have its certificate and key.
-    pub fn new(context: Arc<FrozenContext>, options: PairOptions) -> Result<SecurePair> {
+    /// A pair that has not started. A server's context must have its certificate and key. `ready` is
+    /// called, on the deciding thread, for decisions that come when the pair does not wait for them
+    /// inside a call.
+    pub fn new(
+        context: Arc<FrozenContext>,
+        options: PairOptions,
+        ready: Ready,
+    ) -> Result<SecurePair> {
         let settings = if options.is_server {
             if !context.has_identity() {
                 return Err(Error::state(
@@ -75,6 +89,7 @@ impl SecurePair {
         Ok(SecurePair {
             core: RefCell::new(Core::new(context, settings)),
             events: RefCell::new(None),
+            ready,
             push_encrypted: Cell::new(false),
             push_data: Cell::new(false),
             busy: Cell::new(false),
@@ -94,6 +109,97 @@ impl SecurePair {
     /// Is plaintext handed to [`PairEvents::data`], or kept for [`SecurePair::read`]?
     pub fn set_push_data(&self, on: bool) {
         self.push_data.set(on);
+    }
+
+    /// Application protocols to offer or to accept, for ALPN; before the pair starts.
+    pub fn set_alpn_protocols(&self, list: Option<ProtocolList>) -> Result<()> {
+        self.unstarted("ALPN protocols")?.settings.alpn = list.map(Arc::new);
+        Ok(())
+    }
+
+    /// The same for NPN.
+    pub fn set_npn_protocols(&self, list: Option<ProtocolList>) -> Result<()> {
+        self.unstarted("NPN protocols")?.settings.npn = list.map(Arc::new);
+        Ok(())
+    }
+
+    /// Server: another context for clients that ask for this name; before the pair starts.
+    pub fn add_context(
+        &self,
+        pattern: &str,
+        context: impl FnOnce() -> Result<Arc<FrozenContext>>,
+    ) -> Result<()> {
+        let mut core = self.unstarted_server("contexts by name")?;
+        let context = context()?;
+        let names = core.settings.names.get_or_insert_with(Arc::default);
+        Arc::make_mut(names).add(pattern, context)
+    }
+
+    pub fn remove_context(&self, pattern: &str) -> Result<()> {
+        let mut core = self.unstarted_server("contexts by name")?;
+        let names = core.settings.names.get_or_insert_with(Arc::default);
+        Arc::make_mut(names).remove(pattern)
+    }
+
+    /// Server: has [`PairEvents::ask`] choose the context for the name that the client asks for.
+    pub fn set_ask_server_name(&self, on: bool) {
+        let mut core = self.core.borrow_mut();
+        core.settings.ask_server_name = on;
+        if let Some(connection) = &core.connection {
+            connection.set_ask_server_name(on);
+        }
+    }
+
+    /// Has [`PairEvents::ask`] decide about the peer's certificate.
+    pub fn set_ask_identity(&self, on: bool) {
+        let mut core = self.core.borrow_mut();
+        core.settings.ask_identity = on;
+        if let Some(connection) = &core.connection {
+            connection.set_ask_identity(on);
+        }
+    }
+
+    pub fn is_server(&self) -> bool {
+        self.core.borrow().settings.role == Role::Server
+    }
+
+    /// How often the peer may renegotiate; at any time.
+    pub fn set_renegotiation_limit(&self, limit: Limit) {
+        let mut core = self.core.borrow_mut();
+        core.settings.renegotiation = limit;
+        if let Some(connection) = &core.connection {
+            connection.set_renegotiation_limit(limit);
+        }
+    }
+
+    /// From now on each attempt of the peer to renegotiate ends the pair.
+    ///
+    /// # Errors
+    /// `InvalidState`: it has not started.
+    pub fn disable_renegotiation(&self) -> Result<()> {
+        match &self.core.borrow().connection {
+            Some(connection) => {
+                connection.disable_renegotiation();
+                Ok(())
+            }
+            None => Err(Error::state("the pair has not started")),
+        }
+    }
+
+    /// Begins a renegotiation, then calls `begun`; [`PairEvents::renegotiated`] follows. Not inside a
+    /// callback of the pair, where nothing can be begun that may fail.
+    pub fn renegotiate(&self, begun: impl FnOnce()) -> Result<()> {
+        if self.busy.get() {
+            return Err(Error::new(
+                Status::Busy,
+                "ERR_PAIR_BUSY",
+                "a pair cannot be renegotiated inside a callback of its own",
+            ));
+        }
+        self.outermost(|core| match &mut core.connection {
+            Some(connection) => connection.renegotiate(&mut core.out).map(|()| begun()),
+            None => Err(Error::state("the pair has not started")),
+        })
     }
 
     /// Client: the name to ask for and, unless a verify name is set, to verify.
@@ -125,10 +231,21 @@ impl SecurePair {
     }
 
     fn unstarted_client(&self, what: &str) -> Result<std::cell::RefMut<'_, Core>> {
-        let core = self.core.borrow_mut();
-        if core.settings.role == Role::Server {
+        if self.is_server() {
             return Err(Error::state(format!("a server has no {what} to set")));
         }
+        self.unstarted(what)
+    }
+
+    fn unstarted_server(&self, what: &str) -> Result<std::cell::RefMut<'_, Core>> {
+        if !self.is_server() {
+            return Err(Error::state(format!("a client has no {what} to set")));
+        }
+        self.unstarted(what)
+    }
+
+    fn unstarted(&self, what: &str) -> Result<std::cell::RefMut<'_, Core>> {
+        let core = self.core.borrow_mut();
         if core.connection.is_some() || core.closed {
             return Err(Error::state(format!(
                 "the {what} must be set before the pair starts"
@@ -338,7 +455,11 @@ impl SecurePair {
     fn settle(&self) -> Result<()> {
         let mut failed = None;
         loop {
-            let wants_step = self.core.borrow().wants_step(self.push_data.get());
+            let wants_step = {
+                let mut core = self.core.borrow_mut();
+                core.take_answer();
+                core.wants_step(self.push_data.get())
+            };
             if wants_step {
                 self.pump(&mut &[][..]);
             }
@@ -403,6 +524,11 @@ impl SecurePair {
             match event {
                 Event::NeedInput => {}
                 Event::Suspended => return,
+                Event::Ask(question) => self.ask(&question),
+                Event::Renegotiated => {
+                    self.core.borrow_mut().flush_early();
+                    self.tell(|events| events.renegotiated());
+                }
                 Event::Secure => {
                     self.core.borrow_mut().flush_early();
                     self.tell(|events| events.secure());
@@ -419,6 +545,18 @@ impl SecurePair {
                 Event::Failed(error) => self.core.borrow_mut().fail(error),
             }
         }
+    }
+
+    /// Puts a question to the user, who answers now or later.
+    fn ask(&self, question: &Question) {
+        let ready = Arc::clone(&self.ready);
+        let request = Request::new(question, move || ready());
+        self.core.borrow_mut().request = Some(Arc::clone(&request));
+        let events = self.events.borrow().clone();
+        if !events.is_some_and(|events| events.ask(question, &request)) {
+            let _ = request.answer(question.unasked());
+        }
+        self.core.borrow_mut().take_answer();
     }
 
     /// Bytes that were kept before a data callback was there.

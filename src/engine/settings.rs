@@ -1,10 +1,14 @@
 //! What one connection is told before it starts.
 
+use std::sync::Arc;
+
 use openssl::ssl::SslSession;
 
-use crate::error::{Error, Result};
-
 use super::identity::bare_address;
+use super::renegotiation::Limit;
+use super::server_name::NameTable;
+use crate::context::ProtocolList;
+use crate::error::{Error, Result};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
@@ -38,6 +42,16 @@ pub struct Settings {
     pub reject_unauthorized: bool,
     /// Client: a session to resume.
     pub session: Option<SslSession>,
+    /// Server: contexts by the name that the client asks for.
+    pub names: Option<Arc<NameTable>>,
+    /// Server: the user chooses the context for each name.
+    pub ask_server_name: bool,
+    /// The user decides whether a certificate whose chain is good is the right one.
+    pub ask_identity: bool,
+    pub alpn: Option<Arc<ProtocolList>>,
+    pub npn: Option<Arc<ProtocolList>>,
+    /// How often the peer may renegotiate.
+    pub renegotiation: Limit,
 }
 
 impl Settings {
@@ -49,6 +63,12 @@ impl Settings {
             request_cert: false,
             reject_unauthorized: true,
             session: None,
+            names: None,
+            ask_server_name: false,
+            ask_identity: false,
+            alpn: None,
+            npn: None,
+            renegotiation: Limit::default(),
         }
     }
 

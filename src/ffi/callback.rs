@@ -1,11 +1,13 @@
 //! The types of all callbacks, and how they are called.
 
 use std::cell::Cell;
-use std::ffi::{c_int, c_void};
+use std::ffi::{c_char, c_int, c_void};
 use std::panic::{catch_unwind, AssertUnwindSafe};
 
+use super::certificate::tls_certificate;
 use super::error::tls_error;
 use super::event_loop::tls_loop;
+use super::request::tls_request;
 use super::secure_pair::tls_secure_pair;
 use super::server::tls_server;
 use super::stream::tls_stream;
@@ -43,6 +45,37 @@ pub type tls_client_error_callback = Option<
         user_data: *mut c_void,
     ),
 >;
+/// A client of a server asks for a name: `request` wants a context for it.
+pub type tls_server_sni_callback = Option<
+    unsafe extern "C-unwind" fn(
+        server: *mut tls_server,
+        stream: *mut tls_stream,
+        servername: *const c_char,
+        request: *mut tls_request,
+        user_data: *mut c_void,
+    ),
+>;
+/// A client has given a certificate that is good: `request` wants to know whether it is welcome.
+pub type tls_server_check_certificate_callback = Option<
+    unsafe extern "C-unwind" fn(
+        server: *mut tls_server,
+        stream: *mut tls_stream,
+        certificate: *const tls_certificate,
+        request: *mut tls_request,
+        user_data: *mut c_void,
+    ),
+>;
+/// A server has given a certificate whose chain is good: `request` wants to know whether it is that
+/// of `name`, which is NULL where only the chain counts.
+pub type tls_stream_check_identity_callback = Option<
+    unsafe extern "C-unwind" fn(
+        stream: *mut tls_stream,
+        certificate: *const tls_certificate,
+        name: *const c_char,
+        request: *mut tls_request,
+        user_data: *mut c_void,
+    ),
+>;
 /// An event of a stream that has nothing more to tell: secure connect, drain, timeout.
 pub type tls_stream_callback =
     Option<unsafe extern "C-unwind" fn(stream: *mut tls_stream, user_data: *mut c_void)>;
@@ -74,6 +107,36 @@ pub type tls_stream_close_callback = Option<
 /// An event of a pair that has nothing more to tell: secure, drain.
 pub type tls_secure_pair_callback =
     Option<unsafe extern "C-unwind" fn(pair: *mut tls_secure_pair, user_data: *mut c_void)>;
+/// The client of a server's pair asks for a name: `request` wants a context for it.
+pub type tls_secure_pair_sni_callback = Option<
+    unsafe extern "C-unwind" fn(
+        pair: *mut tls_secure_pair,
+        servername: *const c_char,
+        request: *mut tls_request,
+        user_data: *mut c_void,
+    ),
+>;
+/// The client of a server's pair has given a certificate that is good: `request` wants to know
+/// whether it is welcome.
+pub type tls_secure_pair_check_certificate_callback = Option<
+    unsafe extern "C-unwind" fn(
+        pair: *mut tls_secure_pair,
+        certificate: *const tls_certificate,
+        request: *mut tls_request,
+        user_data: *mut c_void,
+    ),
+>;
+/// The server of a client's pair has given a certificate whose chain is good: `request` wants to know
+/// whether it is that of `name`, which is NULL where only the chain counts.
+pub type tls_secure_pair_check_identity_callback = Option<
+    unsafe extern "C-unwind" fn(
+        pair: *mut tls_secure_pair,
+        certificate: *const tls_certificate,
+        name: *const c_char,
+        request: *mut tls_request,
+        user_data: *mut c_void,
+    ),
+>;
 /// Encrypted bytes for the transport, or decrypted ones; they are valid until the callback returns.
 pub type tls_secure_pair_data_callback = Option<
     unsafe extern "C-unwind" fn(
@@ -132,6 +195,18 @@ impl<F: Copy> Registered<F> {
     pub(super) fn set(&self, function: Option<F>, user_data: *mut c_void) {
         self.function.set(function);
         self.user_data.set(user_data);
+    }
+
+    /// Calls it and unregisters it.
+    pub(super) fn call_once(&self, call: impl FnOnce(F, *mut c_void)) {
+        if let Some(function) = self.function.take() {
+            let user_data = self.user_data.get();
+            call_user(|| call(function, user_data));
+        }
+    }
+
+    pub(super) fn is_set(&self) -> bool {
+        self.function.get().is_some()
     }
 
     /// Calls it, if there is one, through `call`, which is given the function and its user data.

@@ -1,5 +1,7 @@
 //! `tls_connect_options`: the options of `tls_connect`.
 
+mod protocols;
+
 use std::ffi::{c_char, c_void};
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -11,10 +13,12 @@ use super::registry::{self, Kind, Shared};
 use super::status::{tls_status, TLS_OK};
 use super::stream::{self, tls_stream};
 use super::{guard, input};
-use crate::context::{default_client, Context};
+use crate::context::{default_client, Context, ProtocolList};
 use crate::engine::{check_host, VerifyName};
 use crate::error::{Error, Result};
 use crate::net::{self, Carrier, ConnectOptions, GivenFd, Loop, Route, Transport};
+
+pub use protocols::*;
 
 /// Options of `tls_connect`, which may be used for many connections. Any thread.
 #[repr(C)]
@@ -31,6 +35,8 @@ struct Values {
     /// The connection of `way` is in use.
     used: bool,
     received: Vec<u8>,
+    alpn: Option<Arc<ProtocolList>>,
+    npn: Option<Arc<ProtocolList>>,
 }
 
 /// How to the server.
@@ -54,6 +60,8 @@ impl Default for Values {
             way: Way::Host,
             used: false,
             received: Vec::new(),
+            alpn: None,
+            npn: None,
         }
     }
 }
@@ -78,6 +86,13 @@ fn object(options: *const tls_connect_options) -> Result<Arc<OptionsObject>> {
         Shared::Options(object) => Ok(object),
         _ => Err(Error::argument("this is not a tls_connect_options")),
     }
+}
+
+fn change(
+    options: *mut tls_connect_options,
+    change: impl FnOnce(&mut Values) -> Result<()>,
+) -> tls_status {
+    guard::status(|| change(&mut object(options)?.lock()))
 }
 
 /// The options behind a handle; NULL stands for the defaults.
@@ -116,6 +131,8 @@ impl OptionsObject {
             servername: values.servername.clone(),
             verify_name: values.verify_name.clone(),
             reject_unauthorized: values.reject_unauthorized,
+            alpn: values.alpn.clone(),
+            npn: values.npn.clone(),
             route,
             received: values.received.clone(),
         };

@@ -3,6 +3,7 @@
 mod key_exchange;
 mod pfx;
 mod policy;
+mod protocols;
 
 use std::ffi::{c_char, c_void};
 use std::sync::{Arc, Mutex};
@@ -19,6 +20,7 @@ use crate::sys::memory::Secret;
 pub use key_exchange::*;
 pub use pfx::*;
 pub use policy::*;
+pub use protocols::*;
 
 /// Certificates, keys, CAs and TLS settings, shared by any number of servers, clients and pairs.
 /// Any thread. The setters work until its first use (`tls_server_new`, `tls_connect`,

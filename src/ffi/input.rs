@@ -5,6 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use super::event_loop::tls_socket;
+use crate::context::ProtocolList;
 use crate::error::{Error, Result};
 use crate::net::GivenFd;
 
@@ -74,6 +75,31 @@ pub(super) unsafe fn optional_text<'a>(text: *const c_char, what: &str) -> Resul
         Ok(text) => Ok(Some(text)),
         Err(_) => Err(Error::argument(format!("{what} is not UTF-8"))),
     }
+}
+
+/// A list of protocols by name.
+///
+/// # Safety
+/// `names` is NULL, or points to `count` pointers, each NULL or as for [`text`].
+pub(super) unsafe fn protocols(names: *const *const c_char, count: usize) -> Result<ProtocolList> {
+    // More cannot be sent.
+    const MOST: usize = 65_535 / 2;
+    if names.is_null() || count == 0 || count > MOST {
+        return Err(Error::argument(format!(
+            "a list of protocols has 1 to {MOST} names"
+        )));
+    }
+    // SAFETY: the caller's promise.
+    let names = unsafe { std::slice::from_raw_parts(names, count) };
+    if names.iter().any(|name| name.is_null()) {
+        return Err(Error::argument("a protocol's name is NULL"));
+    }
+    // SAFETY: the caller's promise; not NULL.
+    ProtocolList::from_names(
+        names
+            .iter()
+            .map(|name| unsafe { CStr::from_ptr(*name) }.to_bytes()),
+    )
 }
 
 /// A passphrase: bytes, or NULL.

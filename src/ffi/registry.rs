@@ -4,7 +4,7 @@
 //!
 //! Three ways to what is behind a handle:
 //! - *local* (loop, server, stream): only the thread that owns the loop; no lock;
-//! - *shared* (context, options, certificate, error, a loop's remote): any thread, by a reference of
+//! - *shared* (context, options, certificate, error, request, a loop's remote): any thread, by a reference of
 //!   its own, taken under the slot's lock;
 //! - *exclusive* (secure pair): any thread, one at a time, by the slot's lock.
 
@@ -40,6 +40,7 @@ pub(in crate::ffi) enum Kind {
     Options = 6,
     Certificate = 7,
     Error = 8,
+    Request = 9,
 }
 
 impl Kind {
@@ -53,6 +54,7 @@ impl Kind {
             Kind::Options => "tls_connect_options",
             Kind::Certificate => "tls_certificate",
             Kind::Error => "tls_error",
+            Kind::Request => "tls_request",
         }
     }
 }
@@ -137,7 +139,7 @@ fn slot_of(handle: u64, kind: Kind) -> Result<&'static Slot> {
 }
 
 #[cold]
-fn invalid(handle: u64, kind: Kind) -> Box<Error> {
+pub(in crate::ffi) fn invalid(handle: u64, kind: Kind) -> Box<Error> {
     let name = kind.name();
     let what = if handle == 0 {
         format!("NULL is not a {name}")

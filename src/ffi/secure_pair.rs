@@ -1,11 +1,15 @@
 //! `tls_secure_pair`: TLS without I/O, for any transport.
 
+mod decisions;
 mod events;
 mod facts;
+mod protocols;
+mod ready;
 
 use std::cell::{Cell, RefCell};
 use std::ffi::{c_char, c_int, c_void};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use super::callback::{tls_destroy_callback, Registered};
 use super::context::{self, tls_context};
@@ -15,10 +19,17 @@ use super::status::{tls_status, TLS_OK};
 use super::user_data::UserData;
 use super::{guard, input};
 use crate::engine::pair::{PairEvents, PairOptions, SecurePair};
+use crate::engine::{Question, Request};
 use crate::error::{Error, Result};
 
+pub use decisions::*;
 pub use events::*;
 pub use facts::*;
+pub use protocols::*;
+
+use self::decisions::Decisions;
+use self::facts::fact;
+use self::ready::Ready;
 
 /// One TLS connection without a transport: encrypted bytes in and out on one side, plaintext on the
 /// other. No sockets, no loop, no thread.
@@ -49,11 +60,13 @@ struct Hooks {
     end: Registered<OnFlag>,
     error: Registered<OnError>,
     close: Registered<OnFlag>,
+    decisions: Decisions,
 }
 
 pub(super) struct PairObject {
     pair: SecurePair,
     hooks: Rc<Hooks>,
+    ready: Arc<Ready>,
     /// The serialised session that was asked for last.
     session: RefCell<Vec<u8>>,
     user_data: RefCell<Option<UserData>>,
@@ -80,6 +93,7 @@ impl Hooks {
         self.end.set(None, none);
         self.error.set(None, none);
         self.close.set(None, none);
+        self.decisions.silence();
     }
 }
 
@@ -109,6 +123,17 @@ impl PairEvents for Hooks {
         // SAFETY: see above.
         self.drain
             .call(|function, user_data| unsafe { function(self.handle(), user_data) });
+    }
+
+    fn renegotiated(&self) {
+        // SAFETY: see above.
+        self.decisions
+            .renegotiated
+            .call_once(|function, user_data| unsafe { function(self.handle(), user_data) });
+    }
+
+    fn ask(&self, question: &Question, request: &Arc<Request>) -> bool {
+        decisions::ask(self, question, request)
     }
 
     fn end(&self, clean: bool) {
@@ -180,11 +205,14 @@ pub extern "C" fn tls_secure_pair_new(
             context.freeze()?
         };
         let hooks = Rc::new(Hooks::default());
-        let pair = SecurePair::new(context, options)?;
+        let ready = Ready::new();
+        let tell_ready = Arc::clone(&ready);
+        let pair = SecurePair::new(context, options, Arc::new(move || tell_ready.call()))?;
         pair.set_events(Rc::clone(&hooks) as Rc<dyn PairEvents>);
         let object = Box::new(PairObject {
             pair,
             hooks: Rc::clone(&hooks),
+            ready,
             session: RefCell::new(Vec::new()),
             user_data: RefCell::new(None),
         });
@@ -208,7 +236,11 @@ pub extern "C" fn tls_secure_pair_free(pair: *mut tls_secure_pair) -> tls_status
         let object = object(pair)?;
         object.hooks.silence();
         object.pair.destroy()?;
+        let ready = Arc::clone(&object.ready);
         object.remove();
+        // The last thing, with the pair let go: the callback that may be running could be about to
+        // use it.
+        ready.set(0, None, std::ptr::null_mut());
         Ok(())
     })
 }

@@ -1,25 +1,36 @@
 //! `tls_server`: listens and hands over secure connections.
 
+mod decisions;
+mod protocols;
+
 use std::cell::{Cell, OnceCell, RefCell};
 use std::ffi::{c_char, c_void, CString};
 use std::os::unix::ffi::OsStringExt;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::callback::{
     tls_client_error_callback, tls_destroy_callback, tls_server_callback,
     tls_server_error_callback, tls_server_stream_callback, Registered,
 };
+use super::certificate::tls_certificate;
 use super::context::{self, tls_context};
 use super::error::{self, tls_error};
 use super::event_loop::{self, tls_loop, tls_socket};
 use super::registry::{self, Kind, Local};
+use super::request::tls_request;
 use super::status::{tls_status, TLS_OK};
 use super::stream::{self, tls_stream, StreamObject};
 use super::user_data::UserData;
 use super::{guard, input};
+use crate::engine::{Question, Request};
 use crate::error::{Error, Result};
 use crate::net::{Address, Carrier, Server, ServerEvents, Stream, StreamEvents};
+
+pub(super) use decisions::renegotiation_limit;
+pub use decisions::*;
+pub use protocols::*;
 
 /// A TLS server. It ends with its close event, after which the handle is dead.
 #[repr(C)]
@@ -33,6 +44,21 @@ type OnServerError = unsafe extern "C-unwind" fn(*mut tls_server, *const tls_err
 type OnClientError =
     unsafe extern "C-unwind" fn(*mut tls_server, *const tls_error, *mut tls_stream, *mut c_void);
 
+type OnSni = unsafe extern "C-unwind" fn(
+    *mut tls_server,
+    *mut tls_stream,
+    *const c_char,
+    *mut tls_request,
+    *mut c_void,
+);
+type OnCheckCertificate = unsafe extern "C-unwind" fn(
+    *mut tls_server,
+    *mut tls_stream,
+    *const tls_certificate,
+    *mut tls_request,
+    *mut c_void,
+);
+
 pub(super) struct ServerObject {
     server: Rc<Server>,
     handle: Cell<u64>,
@@ -43,6 +69,8 @@ pub(super) struct ServerObject {
     client_error: Registered<OnClientError>,
     error: Registered<OnServerError>,
     close: Registered<OnServer>,
+    sni: Registered<OnSni>,
+    check_certificate: Registered<OnCheckCertificate>,
     user_data: RefCell<Option<UserData>>,
     address: OnceCell<CString>,
 }
@@ -76,6 +104,10 @@ impl ServerEvents for ServerObject {
         // SAFETY: see above.
         self.secure_connection
             .call(|function, user_data| unsafe { function(self.handle(), stream, user_data) });
+    }
+
+    fn ask(&self, stream: &Rc<Stream>, question: &Question, request: &Arc<Request>) -> bool {
+        decisions::ask(self, stream.tag(), question, request)
     }
 
     fn client_error(&self, error: &Error, stream: &Rc<Stream>) {
@@ -144,6 +176,8 @@ pub extern "C" fn tls_server_new(
             client_error: Registered::default(),
             error: Registered::default(),
             close: Registered::default(),
+            sni: Registered::default(),
+            check_certificate: Registered::default(),
             user_data: RefCell::new(None),
             address: OnceCell::new(),
         });

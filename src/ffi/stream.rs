@@ -1,11 +1,13 @@
 //! `tls_stream`: one TLS connection over a socket, of a server or a client.
 
+mod decisions;
 mod events;
 mod facts;
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::ffi::{c_char, c_int, c_void, CString};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::callback::{tls_destroy_callback, tls_stream_callback, Registered};
@@ -16,11 +18,16 @@ use super::registry::{self, Kind, Local};
 use super::status::{tls_status, TLS_OK};
 use super::user_data::UserData;
 use super::{guard, input};
+use crate::engine::{Question, Request};
 use crate::error::{Error, Result};
 use crate::net::{self, Stream, StreamEvents};
 
+pub use decisions::*;
 pub use events::*;
 pub use facts::*;
+
+use self::decisions::Decisions;
+use self::facts::fact;
 
 /// A TLS connection. It ends with its close event, after which the handle is dead.
 #[repr(C)]
@@ -45,6 +52,7 @@ pub(super) struct StreamObject {
     close: Registered<OnFlag>,
     user_data: RefCell<Option<Box<UserData>>>,
     addresses: RefCell<Option<Box<Addresses>>>,
+    decisions: RefCell<Option<Rc<Decisions>>>,
 }
 
 /// Texts of addresses that were handed out.
@@ -74,11 +82,16 @@ impl StreamObject {
             close: Registered::default(),
             user_data: RefCell::new(None),
             addresses: RefCell::new(None),
+            decisions: RefCell::new(None),
         });
         let handle = registry::insert_local(Rc::clone(&object), home)?;
         object.handle.set(handle);
         stream.set_tag(handle);
         Ok(object)
+    }
+
+    fn decisions(&self) -> Rc<Decisions> {
+        Rc::clone(self.decisions.borrow_mut().get_or_insert_with(Rc::default))
     }
 
     fn handle(&self) -> *mut tls_stream {
@@ -99,6 +112,14 @@ impl StreamEvents for StreamObject {
         self.data.call(|function, user_data| unsafe {
             function(self.handle(), bytes.as_ptr(), bytes.len(), user_data);
         });
+    }
+
+    fn renegotiated(&self) {
+        decisions::renegotiated(self);
+    }
+
+    fn ask(&self, question: &Question, request: &Arc<Request>) -> bool {
+        decisions::ask(self, question, request)
     }
 
     fn end(&self, clean: bool) {

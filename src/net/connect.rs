@@ -23,7 +23,7 @@ use super::stream::{Io, Stream};
 use super::timers::{Timer, TimerId};
 use super::transport::Transport;
 use super::StreamEvents;
-use crate::context::FrozenContext;
+use crate::context::{FrozenContext, ProtocolList};
 use crate::engine::{bare_address, check_host, Connection, Settings, VerifyName};
 use crate::error::{Error, Result, Status};
 
@@ -36,6 +36,8 @@ pub struct ConnectOptions {
     pub servername: Option<String>,
     pub verify_name: VerifyName,
     pub reject_unauthorized: bool,
+    pub alpn: Option<Arc<ProtocolList>>,
+    pub npn: Option<Arc<ProtocolList>>,
     pub route: Route,
     /// Bytes of the carrier that were read already.
     pub received: Vec<u8>,
@@ -134,6 +136,8 @@ pub fn connect(
         servername: Some(options.servername.unwrap_or_else(|| host.to_owned())),
         verify_name: options.verify_name,
         reject_unauthorized: options.reject_unauthorized,
+        alpn: options.alpn,
+        npn: options.npn,
         ..Settings::client()
     };
     let address = match options.route {

@@ -315,6 +315,11 @@ impl Loop {
                         stream.resolved(answer);
                     }
                 }
+                Work::Answered(token) => {
+                    if let Some(Entry::Stream(stream)) = self.entry(token) {
+                        stream.take_answer();
+                    }
+                }
             }
         }
     }

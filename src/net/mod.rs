@@ -3,6 +3,7 @@
 
 mod buffers;
 mod connect;
+mod decision;
 mod event_loop;
 mod given;
 mod listener;
@@ -20,7 +21,9 @@ mod tunnel;
 mod write_queue;
 
 use std::rc::Rc;
+use std::sync::Arc;
 
+use crate::engine::{Question, Request};
 use crate::error::{Error, Result};
 
 pub use buffers::DEFAULT_SLAB_BUFFER_SIZE;
@@ -41,6 +44,10 @@ pub trait StreamEvents {
     /// The peer has ended; not `clean` means without a close_notify.
     fn end(&self, clean: bool);
     fn drain(&self);
+    /// A renegotiation has come to its end.
+    fn renegotiated(&self);
+    /// Something about the peer is to be decided. False: there is nobody to decide it.
+    fn ask(&self, question: &Question, request: &Arc<Request>) -> bool;
     fn timeout(&self);
     fn error(&self, error: &Error);
     fn close(&self, had_error: bool);
@@ -54,6 +61,9 @@ pub trait ServerEvents {
     fn accepted(&self, stream: &Rc<Stream>) -> Result<Rc<dyn StreamEvents>>;
     fn listening(&self);
     fn secure_connection(&self, stream: &Rc<Stream>);
+    /// Something is to be decided for a connection in its handshake. False: there is nobody to
+    /// decide it.
+    fn ask(&self, stream: &Rc<Stream>, question: &Question, request: &Arc<Request>) -> bool;
     /// A connection failed before it was secure; it is destroyed right after.
     fn client_error(&self, error: &Error, stream: &Rc<Stream>);
     /// Accepting failed; the server goes on trying.

@@ -14,6 +14,8 @@ pub(super) enum Work {
     Task(Box<dyn FnOnce() + Send>),
     /// A host name was looked up for the stream that has this token.
     Resolved(Token, std::io::Result<Vec<SocketAddr>>),
+    /// What the stream that has this token asked was answered.
+    Answered(Token),
 }
 
 pub struct Remote {

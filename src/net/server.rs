@@ -19,8 +19,8 @@ use super::stream::{Io, Stream};
 use super::timers::{Timer, TimerId};
 use super::transport::{Carrier, Transport};
 use super::{resolver, ServerEvents};
-use crate::context::FrozenContext;
-use crate::engine::{Connection, Settings};
+use crate::context::{FrozenContext, ProtocolList};
+use crate::engine::{Connection, Limit, NameTable, Question, Request, Settings};
 use crate::error::{Error, Result, Status};
 use crate::sys::errno;
 
@@ -53,8 +53,8 @@ pub struct Server {
     connections: Cell<usize>,
     max_connections: Cell<Option<usize>>,
     handshake_timeout: Cell<Duration>,
-    request_cert: Cell<bool>,
-    reject_unauthorized: Cell<bool>,
+    /// What the connections to come are told.
+    settings: RefCell<Settings>,
     /// Armed while accepting waits for descriptors to come back.
     starved: Cell<Option<TimerId>>,
     /// The error of this want was told.
@@ -80,8 +80,7 @@ impl Server {
             connections: Cell::new(0),
             max_connections: Cell::new(None),
             handshake_timeout: Cell::new(DEFAULT_HANDSHAKE_TIMEOUT),
-            request_cert: Cell::new(false),
-            reject_unauthorized: Cell::new(false),
+            settings: RefCell::new(Settings::server(false, false)),
             starved: Cell::new(None),
             starvation_told: Cell::new(false),
         });
@@ -240,12 +239,63 @@ impl Server {
 
     /// Ask clients for a certificate; for connections to come.
     pub fn set_request_cert(&self, on: bool) {
-        self.request_cert.set(on);
+        self.settings.borrow_mut().request_cert = on;
     }
 
     /// Refuse clients whose certificate is not accepted, when one is asked for.
     pub fn set_reject_unauthorized(&self, on: bool) {
-        self.reject_unauthorized.set(on);
+        self.settings.borrow_mut().reject_unauthorized = on;
+    }
+
+    /// Has [`ServerEvents::ask`] choose the context for each name; for connections to come.
+    pub fn set_ask_server_name(&self, on: bool) {
+        self.settings.borrow_mut().ask_server_name = on;
+    }
+
+    /// Has [`ServerEvents::ask`] decide about clients with a good certificate.
+    pub fn set_ask_certificate(&self, on: bool) {
+        self.settings.borrow_mut().ask_identity = on;
+    }
+
+    pub fn set_alpn_protocols(&self, list: ProtocolList) {
+        self.settings.borrow_mut().alpn = Some(Arc::new(list));
+    }
+
+    pub fn set_npn_protocols(&self, list: ProtocolList) {
+        self.settings.borrow_mut().npn = Some(Arc::new(list));
+    }
+
+    /// How often clients may renegotiate.
+    pub fn set_renegotiation_limit(&self, limit: Limit) {
+        self.settings.borrow_mut().renegotiation = limit;
+    }
+
+    /// Another context for clients that ask for this name; for connections to come.
+    pub fn add_context(&self, pattern: &str, context: Arc<FrozenContext>) -> Result<()> {
+        self.change_names(|names| names.add(pattern, context))
+    }
+
+    pub fn remove_context(&self, pattern: &str) -> Result<()> {
+        self.change_names(|names| names.remove(pattern))
+    }
+
+    /// Connections that are there keep the table that they began with.
+    fn change_names(&self, change: impl FnOnce(&mut NameTable) -> Result<()>) -> Result<()> {
+        let mut settings = self.settings.borrow_mut();
+        change(Arc::make_mut(
+            settings.names.get_or_insert_with(Arc::default),
+        ))
+    }
+
+    /// Puts a question of one of the connections. False: there is nobody to decide it.
+    pub(super) fn ask(
+        &self,
+        stream: &Rc<Stream>,
+        question: &Question,
+        request: &Arc<Request>,
+    ) -> bool {
+        self.events()
+            .is_some_and(|events| events.ask(stream, question, request))
     }
 
     pub(super) fn accept_ready(self: &Rc<Self>) {
@@ -349,7 +399,7 @@ impl Server {
         peer: Option<SocketAddr>,
         received: Vec<u8>,
     ) -> Result<Rc<Stream>> {
-        let settings = Settings::server(self.request_cert.get(), self.reject_unauthorized.get());
+        let settings = self.settings.borrow().clone();
         let connection = Connection::new(&self.context, settings)?;
         let server = Some(Rc::clone(self));
         let stream = Stream::insert(&self.event_loop, server, Io::new(connection), Entry::Stream)?;

@@ -4,6 +4,7 @@
 use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mio::Token;
@@ -17,7 +18,7 @@ use super::transport::Transport;
 use super::write_queue::WriteQueue;
 use super::StreamEvents;
 use crate::context::Certificate;
-use crate::engine::{Connection, Facts, Written, DEFAULT_HIGH_WATER_MARK};
+use crate::engine::{Connection, Facts, Request, Written, DEFAULT_HIGH_WATER_MARK};
 use crate::error::{Error, Result, Status};
 
 pub struct Stream {
@@ -46,6 +47,8 @@ pub(super) struct Io {
     pub transport: Option<Transport>,
     pub connection: Connection,
     pub connecting: Option<Box<Connecting>>,
+    /// A question that is with the user.
+    pub request: Option<Arc<Request>>,
     /// Ciphertext that was received while nobody wants data, from `stepped` on.
     pub leftover: Vec<u8>,
     pub stepped: usize,
@@ -70,6 +73,7 @@ impl Io {
             transport: None,
             connection,
             connecting: None,
+            request: None,
             leftover: Vec::new(),
             stepped: 0,
             unread: Vec::new(),
@@ -276,10 +280,13 @@ impl Stream {
         Ok(())
     }
 
+    pub(super) fn events(&self) -> Option<Rc<dyn StreamEvents>> {
+        self.events.borrow().clone()
+    }
+
     /// Tells one event, with nothing borrowed.
     pub(super) fn tell(&self, event: impl FnOnce(&dyn StreamEvents)) {
-        let events = self.events.borrow().clone();
-        if let Some(events) = events {
+        if let Some(events) = self.events() {
             event(&*events);
         }
     }
@@ -542,6 +549,7 @@ impl Stream {
             }
             io.unsent = Vec::new();
             io.sent = 0;
+            io.request = None;
             if let Some(mut connecting) = io.connecting.take() {
                 connecting.give_up(&self.event_loop);
             }

@@ -182,6 +182,8 @@ impl Stream {
             };
             match event {
                 Event::NeedInput | Event::Suspended => return,
+                Event::Ask(question) => self.ask(&question),
+                Event::Renegotiated => self.tell(|events| events.renegotiated()),
                 Event::Secure => self.became_secure(),
                 Event::Data(count) => self.deliver(&windows.plain[..count]),
                 Event::Closed => self.peer_ended(true),
@@ -271,7 +273,7 @@ impl Stream {
         }
     }
 
-    fn transport_failed(self: &Rc<Self>, what: &str, cause: &io::Error) {
+    pub(super) fn transport_failed(self: &Rc<Self>, what: &str, cause: &io::Error) {
         let state = self.state.get();
         if state.input_ended
             && (state.output_done || state.ending)
@@ -435,7 +437,7 @@ impl Stream {
     }
 
     /// Sends `out` and empties it. False: the socket is full, the rest waits as unsent.
-    fn send(&self, io: &mut Io, out: &mut Vec<u8>) -> io::Result<bool> {
+    pub(super) fn send(&self, io: &mut Io, out: &mut Vec<u8>) -> io::Result<bool> {
         if out.is_empty() {
             return Ok(io.unsent.is_empty());
         }

@@ -6,10 +6,12 @@
 
 use std::io;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use super::event_loop::Loop;
 use super::stream::{update, Stream};
 use super::StreamEvents;
+use crate::engine::{Question, Request};
 use crate::error::{Error, Result};
 
 /// Ciphertext that is put down for the stream above before the one below is paused.
@@ -155,6 +157,16 @@ impl StreamEvents for Tunnel {
 
     fn drain(&self) {
         self.with_under(|_| ());
+    }
+
+    fn renegotiated(&self) {
+        self.tell_user(|users| users.renegotiated());
+    }
+
+    fn ask(&self, question: &Question, request: &Arc<Request>) -> bool {
+        self.users
+            .as_ref()
+            .is_some_and(|users| users.ask(question, request))
     }
 
     fn timeout(&self) {

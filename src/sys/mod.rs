@@ -4,12 +4,14 @@
 
 pub mod bio;
 pub mod check_name;
+pub mod client_hello;
 pub mod context;
 pub mod dh;
 pub mod errno;
 pub mod error_queue;
 pub mod general_name;
 pub mod given_fd;
+pub mod hooks;
 pub mod legacy;
 pub mod memory;
 pub mod object;

@@ -2,7 +2,7 @@
 //! appended to the caller's vector. Everything here is plain mechanism; policy is the engine's.
 
 use foreign_types::ForeignTypeRef;
-use libc::{c_int, c_uchar, c_uint, c_void};
+use libc::{c_int, c_void};
 use openssl::ssl::{Ssl, SslContextRef, SslRef};
 use openssl::x509::store::{X509Store, X509StoreRef};
 
@@ -10,12 +10,48 @@ use super::bio::{self, Io};
 use super::{error_queue, openssl_ffi, x509};
 use crate::error::{OpensslEntry, Result, Status};
 
-extern "C" {
-    fn SSL_set_session_id_context(
-        ssl: *mut openssl_sys::SSL,
-        id: *const c_uchar,
-        length: c_uint,
-    ) -> c_int;
+/// Verifies the peer against a store that others share, in place of the context's own
+/// (SSL_set1_verify_cert_store(3)).
+pub fn share_verify_store(ssl: &mut SslRef, store: &X509StoreRef) {
+    const SET_VERIFY_CERT_STORE: c_int = 106;
+    const OWN_REFERENCE: libc::c_long = 1;
+    // SAFETY: both are live; OpenSSL takes a reference of its own.
+    unsafe {
+        openssl_sys::SSL_ctrl(
+            ssl.as_ptr(),
+            SET_VERIFY_CERT_STORE,
+            OWN_REFERENCE,
+            store.as_ptr().cast(),
+        );
+    }
+}
+
+/// Sessions are resumed only where this is the same (SSL_set_session_id_context(3)). False: it has
+/// more than 32 bytes.
+pub fn set_session_id_context(ssl: &mut SslRef, id: &[u8]) -> bool {
+    let length = libc::c_uint::try_from(id.len()).unwrap_or(libc::c_uint::MAX);
+    // SAFETY: a live SSL and `length` readable bytes, which are copied.
+    unsafe { openssl_ffi::SSL_set_session_id_context(ssl.as_ptr(), id.as_ptr(), length) == 1 }
+}
+
+/// Has the peer said that it renegotiates safely (RFC 5746)?
+pub fn renegotiates_safely(ssl: &SslRef) -> bool {
+    const GET_RI_SUPPORT: c_int = 76;
+    // SAFETY: a live SSL, which is only asked.
+    unsafe { openssl_sys::SSL_ctrl(ssl.as_ptr(), GET_RI_SUPPORT, 0, std::ptr::null_mut()) == 1 }
+}
+
+/// What was agreed on by NPN; empty if nothing was.
+pub fn npn_negotiated(ssl: &SslRef) -> &[u8] {
+    let (mut start, mut length) = (std::ptr::null(), 0);
+    // SAFETY: a live SSL, which the bytes are a part of.
+    unsafe {
+        openssl_sys::SSL_get0_next_proto_negotiated(ssl.as_ptr(), &mut start, &mut length);
+        if start.is_null() || length == 0 {
+            return &[];
+        }
+        std::slice::from_raw_parts(start, length as usize)
+    }
 }
 
 /// What one call of OpenSSL came to (SSL_get_error(3)).
@@ -240,20 +276,12 @@ impl Tls {
         }
     }
 
-    /// Verifies the peer against a store that others share, in place of the context's own
-    /// (SSL_set1_verify_cert_store(3)).
-    pub fn set_verify_store(&mut self, store: &X509StoreRef) {
-        const SET_VERIFY_CERT_STORE: c_int = 106;
-        const OWN_REFERENCE: libc::c_long = 1;
-        // SAFETY: both are live; OpenSSL takes a reference of its own.
-        unsafe {
-            openssl_sys::SSL_ctrl(
-                self.ssl.as_ptr(),
-                SET_VERIFY_CERT_STORE,
-                OWN_REFERENCE,
-                store.as_ptr().cast(),
-            );
-        }
+    /// Makes the next [`Tls::handshake`] a renegotiation (SSL_renegotiate(3)). False: OpenSSL would
+    /// not.
+    pub fn renegotiate(&mut self) -> bool {
+        error_queue::begin();
+        // SAFETY: a live SSL.
+        unsafe { openssl_ffi::SSL_renegotiate(self.ssl.as_ptr()) == 1 }
     }
 
     /// A reference to the store that the peer is verified against.
@@ -270,13 +298,6 @@ impl Tls {
             }
             x509::share_store(store)
         }
-    }
-
-    /// Sets the mark that sessions made here get, and that resumed ones must have, in place of the
-    /// context's (SSL_set_session_id_context(3)).
-    pub fn set_session_id_context(&mut self, id: &[u8; 32]) {
-        // SAFETY: a live SSL; 32 readable bytes, which is the most that OpenSSL takes, are copied.
-        unsafe { SSL_set_session_id_context(self.ssl.as_ptr(), id.as_ptr(), 32) };
     }
 
     /// Offers a session for resumption (SSL_set_session(3)).

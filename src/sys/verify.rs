@@ -8,14 +8,24 @@ use foreign_types::ForeignTypeRef;
 use libc::{c_int, c_void};
 use openssl::ex_data::Index;
 use openssl::ssl::{Ssl, SslContextBuilder, SslRef};
-use openssl::x509::X509Ref;
+use openssl::stack::StackRef;
+use openssl::x509::{X509Ref, X509};
 
 use super::openssl_ffi;
 use super::{verify_code, x509_name};
 use crate::error::{Error, Status, VerifyFailure};
 
-/// Decides whether a certificate whose chain is good belongs to the peer that was meant.
-pub type IdentityCheck = Box<dyn Fn(&X509Ref) -> Result<(), Box<Error>> + Send + Sync>;
+/// Does a certificate whose chain is good belong to the peer that was meant?
+pub enum Identity {
+    Accepted,
+    Refused(Box<Error>),
+    /// It is not known yet. A client's handshake is suspended (SSL_set_retry_verify(3)), and the
+    /// question comes again at the next step. OpenSSL cannot do that on a server.
+    Wait,
+}
+
+/// Decides about the peer's leaf certificate; beside it is what the peer sent, as far as that is known.
+pub type IdentityCheck = Box<dyn Fn(&X509Ref, Option<&StackRef<X509>>) -> Identity + Send + Sync>;
 
 /// How one connection judges its peer, and what came of it.
 pub struct PeerCheck {
@@ -35,15 +45,17 @@ impl PeerCheck {
     }
 
     /// Runs the identity check again: a resumed session skips the handshake's own verification.
-    pub fn check_identity(&self, leaf: &X509Ref) -> Result<(), Box<Error>> {
-        self.identity.as_ref().map_or(Ok(()), |check| check(leaf))
+    pub fn check_identity(&self, leaf: &X509Ref, sent: Option<&StackRef<X509>>) -> Identity {
+        self.identity
+            .as_ref()
+            .map_or(Identity::Accepted, |check| check(leaf, sent))
     }
 
     pub fn rejects(&self) -> bool {
         self.reject
     }
 
-    fn remember(&self, error: Option<Box<Error>>) {
+    pub fn remember(&self, error: Option<Box<Error>>) {
         *self.failure.lock().unwrap_or_else(|e| e.into_inner()) = error;
     }
 
@@ -169,11 +181,10 @@ unsafe extern "C" fn verify(
 /// # Safety
 /// `context` is the one that OpenSSL gave to the verification callback.
 unsafe fn verify_peer(context: *mut openssl_sys::X509_STORE_CTX) -> c_int {
-    const APPLICATION_VERIFICATION: c_int = 50;
-    // SAFETY: the caller's promise; the leaf is borrowed from the context.
+    // SAFETY: the caller's promise; the leaf and what came with it are borrowed from the context.
     unsafe {
         let Some(check) = connection(context).and_then(attached) else {
-            openssl_sys::X509_STORE_CTX_set_error(context, APPLICATION_VERIFICATION);
+            openssl_sys::X509_STORE_CTX_set_error(context, verify_code::APPLICATION_VERIFICATION);
             return 0;
         };
         check.remember(None);
@@ -181,7 +192,7 @@ unsafe fn verify_peer(context: *mut openssl_sys::X509_STORE_CTX) -> c_int {
         let finished = openssl_sys::X509_verify_cert(context) == 1;
         let result = openssl_sys::X509_STORE_CTX_get_error(context);
         if !finished && result == verify_code::OK {
-            openssl_sys::X509_STORE_CTX_set_error(context, APPLICATION_VERIFICATION);
+            openssl_sys::X509_STORE_CTX_set_error(context, verify_code::APPLICATION_VERIFICATION);
         }
         if !finished || result != verify_code::OK {
             if check.failure().is_none() {
@@ -198,13 +209,30 @@ unsafe fn verify_peer(context: *mut openssl_sys::X509_STORE_CTX) -> c_int {
         if leaf.is_null() {
             return 0;
         }
-        match check.check_identity(X509Ref::from_ptr(leaf)) {
-            Ok(()) => 1,
-            Err(error) => {
+        let sent = openssl_ffi::X509_STORE_CTX_get0_untrusted(context);
+        let sent = (!sent.is_null()).then(|| StackRef::from_ptr(sent));
+        match check.check_identity(X509Ref::from_ptr(leaf), sent) {
+            Identity::Accepted => 1,
+            Identity::Refused(error) => {
                 openssl_sys::X509_STORE_CTX_set_error(context, verify_code::HOSTNAME_MISMATCH);
                 check.remember(Some(error));
                 c_int::from(!check.reject)
             }
+            Identity::Wait => suspend(context),
         }
     }
+}
+
+/// # Safety
+/// As for [`verify_peer`], on a client.
+unsafe fn suspend(context: *mut openssl_sys::X509_STORE_CTX) -> c_int {
+    const SET_RETRY_VERIFY: c_int = 136;
+    // SAFETY: the caller's promise; the connection is live.
+    unsafe {
+        let Some(ssl) = connection(context) else {
+            return 0;
+        };
+        openssl_sys::SSL_ctrl(ssl.as_ptr(), SET_RETRY_VERIFY, 0, std::ptr::null_mut());
+    }
+    1
 }

@@ -23,6 +23,7 @@ pub fn text(code: i32) -> &'static str {
 
 pub const OK: i32 = 0;
 pub const UNABLE_TO_GET_ISSUER_CERT: i32 = 2;
+pub const APPLICATION_VERIFICATION: i32 = 50;
 pub const HOSTNAME_MISMATCH: i32 = 62;
 
 const NAMES: &[(i32, &str)] = &[
@@ -76,7 +77,7 @@ const NAMES: &[(i32, &str)] = &[
     (47, "PERMITTED_VIOLATION"),
     (48, "EXCLUDED_VIOLATION"),
     (49, "SUBTREE_MINMAX"),
-    (50, "APPLICATION_VERIFICATION"),
+    (APPLICATION_VERIFICATION, "APPLICATION_VERIFICATION"),
     (51, "UNSUPPORTED_CONSTRAINT_TYPE"),
     (52, "UNSUPPORTED_CONSTRAINT_SYNTAX"),
     (53, "UNSUPPORTED_NAME_SYNTAX"),

@@ -11,6 +11,8 @@ static size_t *fresh_length(void) {
     return &length;
 }
 
+static const char *const names[] = {"x"};
+
 /* X(KIND, RESULT, FLAGS, name, arguments): `h` is the handle. */
 #define ALL_FUNCTIONS(X) \
     X(ERROR, STATUS, ACCESSOR, tls_error_status, (h)) \
@@ -195,6 +197,46 @@ static size_t *fresh_length(void) {
     X(STREAM, STATUS, OWNER, tls_stream_on_close, (h, NULL, NULL)) \
     X(STREAM, STATUS, OWNER, tls_stream_on_timeout, (h, NULL, NULL)) \
     X(STREAM, STATUS, OWNER, tls_stream_set_user_data, (h, NULL, NULL)) \
+    X(CONTEXT, STATUS, ANY_THREAD, tls_context_set_alpn_protocols, (h, names, 1)) \
+    X(CONTEXT, STATUS, ANY_THREAD, tls_context_set_alpn_buffer, (h, "\x01x", 2)) \
+    X(CONTEXT, STATUS, ANY_THREAD, tls_context_set_npn_protocols, (h, names, 1)) \
+    X(CONTEXT, STATUS, ANY_THREAD, tls_context_set_npn_buffer, (h, "\x01x", 2)) \
+    X(PAIR, STATUS, ANY_THREAD, tls_secure_pair_set_alpn_protocols, (h, names, 1)) \
+    X(PAIR, STATUS, ANY_THREAD, tls_secure_pair_set_alpn_buffer, (h, "\x01x", 2)) \
+    X(PAIR, STATUS, ANY_THREAD, tls_secure_pair_set_npn_protocols, (h, names, 1)) \
+    X(PAIR, STATUS, ANY_THREAD, tls_secure_pair_set_npn_buffer, (h, "\x01x", 2)) \
+    X(PAIR, STATUS, ANY_THREAD, tls_secure_pair_add_context, (h, "localhost", good[CONTEXT])) \
+    X(PAIR, STATUS, ANY_THREAD, tls_secure_pair_remove_context, (h, "localhost")) \
+    X(PAIR, STATUS, ANY_THREAD, tls_secure_pair_on_sni, (h, NULL, NULL)) \
+    X(PAIR, STATUS, ANY_THREAD, tls_secure_pair_on_check_certificate, (h, NULL, NULL)) \
+    X(PAIR, STATUS, ANY_THREAD, tls_secure_pair_on_check_identity, (h, NULL, NULL)) \
+    X(PAIR, STATUS, ANY_THREAD, tls_secure_pair_on_ready, (h, NULL, NULL)) \
+    X(PAIR, STATUS, ANY_THREAD, tls_secure_pair_set_client_renegotiation, (h, 3, 1000)) \
+    X(PAIR, STATUS, ANY_THREAD, tls_secure_pair_renegotiate, (h, NULL, NULL)) \
+    X(PAIR, STATUS, ANY_THREAD, tls_secure_pair_disable_renegotiation, (h)) \
+    X(PAIR, POINTER, ANY_THREAD, tls_secure_pair_alpn_protocol, (h)) \
+    X(PAIR, POINTER, ANY_THREAD, tls_secure_pair_npn_protocol, (h)) \
+    X(SERVER, STATUS, OWNER, tls_server_set_alpn_protocols, (h, names, 1)) \
+    X(SERVER, STATUS, OWNER, tls_server_set_alpn_buffer, (h, "\x01x", 2)) \
+    X(SERVER, STATUS, OWNER, tls_server_set_npn_protocols, (h, names, 1)) \
+    X(SERVER, STATUS, OWNER, tls_server_set_npn_buffer, (h, "\x01x", 2)) \
+    X(SERVER, STATUS, OWNER, tls_server_add_context, (h, "localhost", good[CONTEXT])) \
+    X(SERVER, STATUS, OWNER, tls_server_remove_context, (h, "localhost")) \
+    X(SERVER, STATUS, OWNER, tls_server_on_sni, (h, NULL, NULL)) \
+    X(SERVER, STATUS, OWNER, tls_server_on_check_certificate, (h, NULL, NULL)) \
+    X(SERVER, STATUS, OWNER, tls_server_set_client_renegotiation, (h, 3, 1000)) \
+    X(OPTIONS, STATUS, ANY_THREAD, tls_connect_options_set_alpn_protocols, (h, names, 1)) \
+    X(OPTIONS, STATUS, ANY_THREAD, tls_connect_options_set_alpn_buffer, (h, "\x01x", 2)) \
+    X(OPTIONS, STATUS, ANY_THREAD, tls_connect_options_set_npn_protocols, (h, names, 1)) \
+    X(OPTIONS, STATUS, ANY_THREAD, tls_connect_options_set_npn_buffer, (h, "\x01x", 2)) \
+    X(STREAM, STATUS, OWNER, tls_stream_on_check_identity, (h, NULL, NULL)) \
+    X(STREAM, STATUS, OWNER, tls_stream_renegotiate, (h, NULL, NULL)) \
+    X(STREAM, STATUS, OWNER, tls_stream_disable_renegotiation, (h)) \
+    X(STREAM, POINTER, OWNER, tls_stream_alpn_protocol, (h)) \
+    X(STREAM, POINTER, OWNER, tls_stream_npn_protocol, (h)) \
+    X(REQUEST, STATUS, ANY_THREAD, tls_request_resolve_context, (h, NULL)) \
+    X(REQUEST, STATUS, ANY_THREAD, tls_request_resolve_verdict, (h, 1)) \
+    X(REQUEST, STATUS, ANY_THREAD, tls_request_reject, (h, NULL)) \
     X(STREAM, POINTER, OWNER, tls_stream_user_data, (h))
 
 static void post_nothing(tls_loop *loop, void *user_data) {

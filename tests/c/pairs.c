@@ -134,3 +134,29 @@ tls_certificate *some_certificate(void) {
     CHECK_OK(tls_context_free(clients));
     return certificate;
 }
+
+static void keep_request(tls_secure_pair *pair, const char *servername, tls_request *request, void *user_data) {
+    struct question *question = user_data;
+    CHECK(question->server.pair == pair);
+    CHECK_TEXT(servername, "localhost");
+    question->request = request;
+}
+
+tls_request *open_question(struct question *question) {
+    tls_context *servers = server_context(), *clients = client_context();
+    question->request = NULL;
+    side_open_client(&question->client, clients);
+    side_open_server(&question->server, servers);
+    CHECK_OK(tls_secure_pair_on_sni(question->server.pair, keep_request, question));
+    CHECK_OK(tls_secure_pair_start(question->client.pair));
+    shuttle(question->client.pair, question->server.pair, 0);
+    CHECK_OK(tls_context_free(servers));
+    CHECK_OK(tls_context_free(clients));
+    REQUIRE(question->request != NULL);
+    return question->request;
+}
+
+void close_question(struct question *question) {
+    side_free(&question->client);
+    side_free(&question->server);
+}

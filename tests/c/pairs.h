@@ -38,4 +38,12 @@ void shuttle_to_secure(struct side *client, struct side *server);
 /* The certificate of server-cert.pem as a client sees it; free it. */
 tls_certificate *some_certificate(void);
 
+/* A server's pair whose client has asked for a name, and the request that waits for the answer. */
+struct question {
+    struct side client, server;
+    tls_request *request;
+};
+tls_request *open_question(struct question *question);
+void close_question(struct question *question);
+
 #endif

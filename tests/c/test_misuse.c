@@ -8,6 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Those of `good`, and the other ones. */
+static struct question questions[2];
+
 /* Fills `handles` with a live one of each kind. The stream's peer is nobody: port 9 refuses. */
 static void make_all(void **handles) {
     tls_error_status(tls_last_error());
@@ -20,6 +23,7 @@ static void make_all(void **handles) {
     handles[LOOP] = tls_loop_new();
     handles[SERVER] = tls_server_new(handles[LOOP], handles[CONTEXT]);
     handles[STREAM] = tls_connect(handles[LOOP], 9, "127.0.0.1", handles[OPTIONS], NULL, NULL);
+    handles[REQUEST] = open_question(&questions[handles == good]);
     for (int kind = 0; kind < KINDS; kind++) {
         REQUIRE(handles[kind] != NULL);
     }
@@ -27,6 +31,7 @@ static void make_all(void **handles) {
 
 static void free_all(void **handles) {
     CHECK_OK(tls_loop_free(handles[LOOP]));
+    close_question(&questions[handles == good]);
     CHECK_OK(tls_secure_pair_free(handles[PAIR]));
     CHECK_OK(tls_certificate_free(handles[CERTIFICATE]));
     CHECK_OK(tls_connect_options_free(handles[OPTIONS]));
@@ -102,6 +107,9 @@ static void c003_free_twice(void) {
     CHECK_EQUAL(tls_context_free(handles[CONTEXT]), TLS_ERR_INVALID_HANDLE);
     CHECK_OK(tls_error_free(handles[ERROR]));
     CHECK_EQUAL(tls_error_free(handles[ERROR]), TLS_ERR_INVALID_HANDLE);
+    CHECK_OK(tls_request_reject(handles[REQUEST], NULL));
+    CHECK_EQUAL(tls_request_reject(handles[REQUEST], NULL), TLS_ERR_INVALID_HANDLE);
+    close_question(&questions[0]);
     /* Until its close event the id of a destroyed one is known. */
     CHECK_OK(tls_stream_destroy(handles[STREAM]));
     CHECK_OK(tls_stream_destroy(handles[STREAM]));
@@ -117,7 +125,7 @@ static void c003_free_twice(void) {
 
 static void c004_wrong_kind(void) {
     static const char *const names[KINDS] = {"an error", "a context", "options", "a certificate",
-        "a pair", "a loop", "a server", "a stream"};
+        "a pair", "a loop", "a server", "a stream", "a request"};
     make_all(good);
     for (size_t i = 0; i < function_count; i++) {
         const struct function *function = &functions[i];

@@ -39,6 +39,8 @@ static void c002_random_values(void) {
     good[SERVER] = tls_server_new(good[LOOP], good[CONTEXT]);
     good[STREAM] = tls_connect(good[LOOP], 9, "127.0.0.1", NULL, NULL, NULL);
     good[ERROR] = tls_error_copy(tls_last_error());
+    struct question question;
+    good[REQUEST] = open_question(&question);
     for (int kind = 0; kind < KINDS; kind++) {
         REQUIRE(good[kind] != NULL);
     }
@@ -60,6 +62,7 @@ static void c002_random_values(void) {
     CHECK_EQUAL(accepted, 0);
     CHECK_OK(tls_loop_run_once(good[LOOP], 0));
     CHECK_OK(tls_loop_free(good[LOOP]));
+    close_question(&question);
     CHECK_OK(tls_secure_pair_free(good[PAIR]));
     CHECK_OK(tls_certificate_free(good[CERTIFICATE]));
     CHECK_OK(tls_connect_options_free(good[OPTIONS]));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::context::FrozenContext;
 use crate::engine::scratch;
 use crate::engine::settings::Settings;
-use crate::engine::{Connection, Event, DEFAULT_HIGH_WATER_MARK};
+use crate::engine::{Connection, Event, Request, DEFAULT_HIGH_WATER_MARK};
 use crate::error::{Error, Result};
 
 /// How the peer's direction ended.
@@ -21,8 +21,10 @@ pub(super) struct Core {
     pub context: Arc<FrozenContext>,
     pub settings: Settings,
     pub connection: Option<Connection>,
-    /// The handshake is to be begun: a client sends first.
+    /// A step is due though no input came: a client sends first, or an answer is there.
     pub kick: bool,
+    /// A question that is with the user.
+    pub request: Option<Arc<Request>>,
     /// Ciphertext that was taken in but not yet processed, from `stepped` on.
     pub input: Vec<u8>,
     pub stepped: usize,
@@ -54,6 +56,7 @@ impl Core {
             settings,
             connection: None,
             kick: false,
+            request: None,
             input: Vec::new(),
             stepped: 0,
             eof: false,
@@ -78,8 +81,21 @@ impl Core {
             return Err(Error::state("the pair has ended"));
         }
         self.start()?;
+        self.take_answer();
         self.borrow_out();
         Ok(())
+    }
+
+    /// Goes on if the question was answered.
+    pub fn take_answer(&mut self) {
+        let Some(request) = &self.request else {
+            return;
+        };
+        if let (Some(answer), Some(connection)) = (request.take_or_wait(), &mut self.connection) {
+            self.request = None;
+            connection.answer(answer);
+            self.kick = true;
+        }
     }
 
     #[inline]

@@ -26,7 +26,8 @@ fn turn(connection: &mut Connection, input: &[u8], out: &mut Vec<u8>) -> Result<
         match connection.step(&mut input, out, &mut plain) {
             Event::Secure if input.is_empty() => return Ok(()),
             Event::Secure | Event::Data(_) => {}
-            Event::NeedInput | Event::Closed | Event::Suspended => return Ok(()),
+            Event::NeedInput | Event::Closed => return Ok(()),
+            Event::Ask(_) | Event::Suspended | Event::Renegotiated => unreachable!("nobody asks"),
             Event::Failed(error) => return Err(error),
         }
     }

@@ -205,7 +205,7 @@ fn s15_s23_lists_are_part_of_what_a_session_was_judged_by() {
         }
         client.freeze().unwrap()
     });
-    let connect = |client: &crate::context::FrozenContext, session: Option<&[u8]>| {
+    let connect = |client: &Arc<crate::context::FrozenContext>, session: Option<&[u8]>| {
         let settings = Settings {
             session: session.map(|bytes| super::super::connection::parse_session(bytes).unwrap()),
             ..client_for("localhost")

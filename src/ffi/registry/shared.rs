@@ -1,9 +1,10 @@
 //! Objects that any thread may use, by a reference of its own.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use super::{claim, invalid, recycle, slot_of, thread_number, Kind, Slot};
+use crate::engine::Request;
 use crate::error::Result;
 use crate::ffi::certificate::CertificateObject;
 use crate::ffi::connect_options::OptionsObject;
@@ -20,6 +21,8 @@ pub(in crate::ffi) enum Shared {
     /// The flag: a copy, which is the caller's to free.
     Error(Arc<ErrorObject>, bool),
     Remote(Arc<Remote>),
+    /// The connection holds the question.
+    Request(Weak<Request>),
 }
 
 /// Runs `work` with the slot's lock held; it must not call anything of the user.

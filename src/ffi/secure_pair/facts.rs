@@ -8,7 +8,10 @@ use crate::ffi::certificate::{self, tls_certificate};
 use crate::ffi::guard;
 
 /// A text among what is known of the connection; it lives as long as the pair.
-fn fact(pair: *const tls_secure_pair, pick: impl FnOnce(&Facts) -> Option<&CStr>) -> *const c_char {
+pub(super) fn fact(
+    pair: *const tls_secure_pair,
+    pick: impl FnOnce(&Facts) -> Option<&CStr>,
+) -> *const c_char {
     guard::value(std::ptr::null(), || {
         Ok(object(pair)?
             .pair

@@ -11,7 +11,10 @@ use crate::ffi::guard;
 use crate::net::Stream;
 
 /// A text among what is known of the connection; it lives as long as the stream.
-fn fact(stream: *const tls_stream, pick: impl FnOnce(&Facts) -> Option<&CStr>) -> *const c_char {
+pub(super) fn fact(
+    stream: *const tls_stream,
+    pick: impl FnOnce(&Facts) -> Option<&CStr>,
+) -> *const c_char {
     guard::value(std::ptr::null(), || {
         Ok(object(stream)?
             .stream

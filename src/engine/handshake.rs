@@ -1,0 +1,408 @@
+//! What one connection decides in the middle of its handshake, when OpenSSL asks: which context for
+//! the name that a client wants, which protocol, whether the certificate is the right one, whether the
+//! peer may renegotiate.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+
+use openssl::ssl::{SslRef, SslVerifyMode};
+use openssl::stack::StackRef;
+use openssl::x509::{X509Ref, X509};
+
+use super::identity::check_server_identity;
+use super::renegotiation::Renegotiation;
+use super::request::{Answer, Question};
+use super::server_name::{self, NameTable};
+use super::settings::{Role, Settings};
+use crate::context::{Certificate, ClientAuth, FrozenContext, ProtocolList};
+use crate::error::{Error, Result, Status};
+use crate::sys::client_hello::{default_groups, ClientHello, Policy};
+use crate::sys::hooks::{self, Alpn, Hooks, Verdict};
+use crate::sys::verify::{self, Identity, PeerCheck};
+use crate::sys::{error_queue, tls, verify_code};
+
+/// What a server does about client certificates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Auth {
+    pub request: bool,
+    pub reject: bool,
+}
+
+#[derive(Default)]
+struct State {
+    /// For the engine to take to the user.
+    question: Option<Question>,
+    answer: Option<Answer>,
+    /// The name that the client asked for first; a later hello cannot change what was decided.
+    servername: Option<String>,
+    name_decided: bool,
+    /// Why the server name was refused.
+    refusal: Option<Box<Error>>,
+    auth: Option<Auth>,
+    npn_overlaps: bool,
+}
+
+pub struct Handshake {
+    context: Arc<FrozenContext>,
+    role: Role,
+    /// A client's name to verify; `None`: the chain alone counts.
+    name: Option<String>,
+    names: Option<Arc<NameTable>>,
+    alpn: Option<Arc<ProtocolList>>,
+    npn: Option<Arc<ProtocolList>>,
+    auth: Auth,
+    pub ask_server_name: AtomicBool,
+    pub ask_identity: AtomicBool,
+    pub renegotiation: Renegotiation,
+    /// The context that was switched to.
+    chosen: OnceLock<Arc<FrozenContext>>,
+    state: Mutex<State>,
+}
+
+impl Handshake {
+    pub fn new(
+        context: &Arc<FrozenContext>,
+        settings: &Settings,
+        name: Option<String>,
+    ) -> Handshake {
+        Handshake {
+            context: Arc::clone(context),
+            role: settings.role,
+            name,
+            names: settings.names.clone(),
+            alpn: settings.alpn.clone(),
+            npn: settings.npn.clone(),
+            auth: Auth {
+                request: settings.request_cert,
+                reject: settings.reject_unauthorized,
+            },
+            ask_server_name: AtomicBool::new(settings.ask_server_name),
+            ask_identity: AtomicBool::new(settings.ask_identity),
+            renegotiation: Renegotiation::new(settings.renegotiation),
+            chosen: OnceLock::new(),
+            state: Mutex::default(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(|e| e.into_inner())
+    }
+
+    /// The context in force.
+    fn context(&self) -> &FrozenContext {
+        self.chosen.get().unwrap_or(&self.context)
+    }
+
+    /// A context's own policy beats that of the server or pair.
+    fn auth_of(&self, context: &FrozenContext) -> Auth {
+        match context.client_auth() {
+            ClientAuth::Inherit => self.auth,
+            ClientAuth::None => Auth {
+                request: false,
+                reject: false,
+            },
+            ClientAuth::Request => Auth {
+                request: true,
+                reject: false,
+            },
+            ClientAuth::Require => Auth {
+                request: true,
+                reject: true,
+            },
+        }
+    }
+
+    /// The policy in force on a server.
+    pub fn auth(&self) -> Auth {
+        let decided = self.lock().auth;
+        decided.unwrap_or_else(|| self.auth_of(self.context()))
+    }
+
+    /// What a client offers, or a server accepts: a context's own list beats that of the server,
+    /// connect options beat the context.
+    fn list<'a>(
+        &self,
+        given: Option<&'a Arc<ProtocolList>>,
+        of_context: Option<&'a ProtocolList>,
+    ) -> Option<&'a ProtocolList> {
+        let given = given.map(|list| &**list);
+        match self.role {
+            Role::Server => of_context.or(given),
+            Role::Client => given.or(of_context),
+        }
+    }
+
+    pub fn alpn_list(&self) -> Option<&ProtocolList> {
+        self.list(self.alpn.as_ref(), self.context().alpn())
+    }
+
+    pub fn npn_list(&self) -> Option<&ProtocolList> {
+        self.list(self.npn.as_ref(), self.context().npn())
+    }
+
+    /// Prepares a server's connection for the context that it begins with.
+    pub fn prepare_server(&self, ssl: &mut SslRef) -> Result<()> {
+        let auth = self.auth_of(&self.context);
+        ssl.set_verify(verify_mode(auth));
+        if !auth.request {
+            return Ok(());
+        }
+        if let Some(roots) = self.context.shared_roots()? {
+            tls::share_verify_store(ssl, roots);
+        }
+        tls::set_session_id_context(ssl, &session_id_context(&self.context, auth));
+        verify::attach(ssl, PeerCheck::new(auth.reject, None))
+    }
+
+    pub fn take_question(&self) -> Option<Question> {
+        self.lock().question.take()
+    }
+
+    /// The answer to the question that was taken last.
+    pub fn answer(&self, answer: Answer) {
+        self.lock().answer = Some(answer);
+    }
+
+    /// Why the handshake was refused here, and not by OpenSSL.
+    pub fn refusal(&self) -> Option<Box<Error>> {
+        let own = self.lock().refusal.clone();
+        own.or_else(|| self.renegotiation.refusal())
+    }
+
+    /// What a server was asked for.
+    pub fn servername(&self) -> Option<String> {
+        self.lock().servername.clone()
+    }
+
+    /// What was agreed on by NPN. A client that found none of its own among the server's reports
+    /// none, though it had to name one; the server sees that name.
+    pub fn npn_protocol<'a>(&self, ssl: &'a SslRef) -> Option<&'a [u8]> {
+        let agreed = match self.role {
+            Role::Server => true,
+            Role::Client => self.lock().npn_overlaps,
+        };
+        Some(tls::npn_negotiated(ssl)).filter(|protocol| agreed && !protocol.is_empty())
+    }
+
+    /// Is a leaf certificate, whose chain is good, that of the server that was meant?
+    pub fn judge_identity(&self, leaf: &X509Ref, sent: Option<&StackRef<X509>>) -> Identity {
+        if !self.ask_identity.load(Ordering::Relaxed) {
+            return match &self.name {
+                Some(name) => match check_server_identity(leaf, name) {
+                    Ok(()) => Identity::Accepted,
+                    Err(error) => Identity::Refused(error),
+                },
+                None => Identity::Accepted,
+            };
+        }
+        let of_leaf = || Certificate::from_peer(leaf.to_owned(), sent, None);
+        self.judge("ERR_TLS_CERT_ALTNAME_INVALID", of_leaf, |certificate| {
+            Question::Identity {
+                certificate,
+                name: self.name.clone(),
+            }
+        })
+    }
+
+    /// Is a client, whose certificate is good, welcome? To be asked after the handshake: OpenSSL
+    /// cannot wait on a server before that.
+    pub fn judge_client(&self, certificate: impl FnOnce() -> Certificate) -> Identity {
+        self.judge("CERT_REJECTED", certificate, Question::ClientCertificate)
+    }
+
+    /// By the answer, if there is one; else the question is put.
+    fn judge(
+        &self,
+        error_name: &'static str,
+        certificate: impl FnOnce() -> Certificate,
+        question: impl FnOnce(Certificate) -> Question,
+    ) -> Identity {
+        let mut state = self.lock();
+        let Some(answer) = state.answer.take() else {
+            state.question = Some(question(certificate()));
+            return Identity::Wait;
+        };
+        verdict(answer, error_name).map_or_else(Identity::Refused, |()| Identity::Accepted)
+    }
+
+    /// Decides, once, which context serves the name.
+    fn decide_name(&self, hello: &mut ClientHello<'_>) -> Verdict {
+        let mut state = self.lock();
+        if state.name_decided {
+            return Verdict::GoOn;
+        }
+        let name = match hello
+            .extension(server_name::EXTENSION)
+            .map(server_name::parse)
+        {
+            None => None,
+            Some(Ok(name)) => Some(name),
+            Some(Err(())) => {
+                state.refusal = Some(refused_name("it cannot be a host name"));
+                return Verdict::Refuse(hooks::UNRECOGNIZED_NAME);
+            }
+        };
+        let Some(name) = name else {
+            state.name_decided = true;
+            return Verdict::GoOn;
+        };
+        state.servername = Some(name.clone());
+        let in_table = || {
+            let found = self.names.as_ref().and_then(|names| names.find(&name));
+            found.map(Arc::clone)
+        };
+        let context = match state.answer.take() {
+            Some(Answer::Context(Some(context))) => Some(context),
+            Some(Answer::Reject(reason)) => {
+                let reason = reason.as_deref().unwrap_or("the server does not serve it");
+                state.refusal = Some(refused_name(&format!("{name:?}: {reason}")));
+                return Verdict::Refuse(hooks::UNRECOGNIZED_NAME);
+            }
+            None if self.ask_server_name.load(Ordering::Relaxed) => {
+                state.question = Some(Question::ServerName(name));
+                return Verdict::Wait;
+            }
+            Some(Answer::Context(None) | Answer::Verdict(_)) | None => in_table(),
+        };
+        state.name_decided = true;
+        if let Some(context) = context {
+            let auth = self.auth_of(&context);
+            state.auth = Some(auth);
+            if let Err(error) = self.switch(hello, &context, auth) {
+                state.refusal = Some(error);
+                return Verdict::Refuse(hooks::INTERNAL_ERROR);
+            }
+            let _ = self.chosen.set(context);
+        }
+        Verdict::GoOn
+    }
+
+    fn switch(
+        &self,
+        hello: &mut ClientHello<'_>,
+        context: &FrozenContext,
+        auth: Auth,
+    ) -> Result<()> {
+        let groups = match context.groups() {
+            None if self.context.groups().is_none() => None,
+            None => Some(default_groups().to_owned()),
+            Some(groups) => Some(
+                std::ffi::CString::new(groups)
+                    .map_err(|_| Error::argument("the groups have a NUL"))?,
+            ),
+        };
+        let store = if auth.request {
+            context.shared_roots()?
+        } else {
+            None
+        };
+        hello.switch_to(&Policy {
+            context: context.ssl_context(),
+            options: context.options(),
+            versions: context.versions(),
+            groups: groups.as_deref(),
+            session_id_context: &session_id_context(context, auth),
+            store: store.map(|store| &**store),
+            verify: verify_mode(auth),
+        })?;
+        error_queue::begin();
+        if auth.request {
+            verify::attach(hello.ssl_mut(), PeerCheck::new(auth.reject, None))?;
+        }
+        Ok(())
+    }
+}
+
+impl Hooks for Handshake {
+    fn client_hello(&self, hello: &mut ClientHello<'_>) -> Verdict {
+        if !self.renegotiation.is_established() {
+            return self.decide_name(hello);
+        }
+        if self.renegotiation.is_refused() {
+            Verdict::Refuse(hooks::NO_RENEGOTIATION)
+        } else {
+            Verdict::GoOn
+        }
+    }
+
+    fn alpn(&self, offered: &[u8]) -> Alpn {
+        match self.alpn_list() {
+            None => Alpn::Ignore,
+            Some(ours) => match ours.choose(offered) {
+                Some((offset, name)) => {
+                    u8::try_from(name.len()).map_or(Alpn::Refuse, |n| Alpn::Select(offset, n))
+                }
+                None => Alpn::Refuse,
+            },
+        }
+    }
+
+    fn npn_advertised(&self) -> &[u8] {
+        self.npn_list().map_or(&[], ProtocolList::wire)
+    }
+
+    fn npn_select(&self, advertised: &[u8]) -> &[u8] {
+        let Some(ours) = self.npn_list() else {
+            return &[];
+        };
+        let common = ours.choose_theirs(advertised);
+        self.lock().npn_overlaps = common.is_some();
+        common.unwrap_or_else(|| ours.first())
+    }
+
+    fn handshake_started(&self) {
+        self.renegotiation.started();
+    }
+
+    fn handshake_done(&self) {
+        self.renegotiation.done();
+    }
+}
+
+fn verify_mode(auth: Auth) -> SslVerifyMode {
+    match auth {
+        Auth { request: false, .. } => SslVerifyMode::NONE,
+        Auth { reject: true, .. } => SslVerifyMode::PEER | SslVerifyMode::FAIL_IF_NO_PEER_CERT,
+        Auth { reject: false, .. } => SslVerifyMode::PEER,
+    }
+}
+
+/// OpenSSL resumes a session without looking whether a client certificate is required by now: a
+/// session is only for those who ask for the same.
+fn session_id_context(context: &FrozenContext, auth: Auth) -> [u8; 32] {
+    let mut hash = openssl::sha::Sha256::new();
+    hash.update(context.session_id_context());
+    hash.update(&[u8::from(auth.request), u8::from(auth.reject)]);
+    hash.finish()
+}
+
+fn refused_name(why: &str) -> Box<Error> {
+    Error::new(
+        Status::Tls,
+        "ERR_TLS_UNRECOGNIZED_NAME",
+        format!("the client asks for a server name that is refused: {why}"),
+    )
+}
+
+/// What an answer says about a certificate.
+fn verdict(answer: Answer, name: &'static str) -> Result<()> {
+    let reason = match answer {
+        Answer::Verdict(true) => return Ok(()),
+        Answer::Verdict(false) | Answer::Context(_) => None,
+        Answer::Reject(reason) => reason,
+    };
+    let mut error = Error::new(
+        Status::Verify,
+        name,
+        reason.map_or_else(
+            || "the certificate was refused by the program's own check".into(),
+            |reason| format!("the certificate was refused by the program's own check: {reason}"),
+        ),
+    );
+    error.verify = Some(crate::error::VerifyFailure {
+        result: verify_code::APPLICATION_VERIFICATION,
+        depth: 0,
+        subject: String::new(),
+    });
+    Err(error)
+}

@@ -1,0 +1,193 @@
+//! Decisions that wait: a question goes up as an event, and its answer comes back through a
+//! [`Request`], at once or later, from any thread. A connection has one open question at a time.
+
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use crate::context::{Certificate, FrozenContext};
+use crate::error::{Error, Result};
+
+/// What is to be decided.
+pub enum Question {
+    /// A server: which context for this name? The answer is [`Answer::Context`].
+    ServerName(String),
+    /// A client: is this certificate, whose chain is good, the one of `name`? [`Answer::Verdict`].
+    Identity {
+        certificate: Certificate,
+        /// `None`: there is no name to verify.
+        name: Option<String>,
+    },
+    /// A server: is this client, whose certificate is good, welcome? [`Answer::Verdict`].
+    ClientCertificate(Certificate),
+}
+
+impl Question {
+    pub fn certificate(&self) -> Option<&Certificate> {
+        match self {
+            Question::ServerName(_) => None,
+            Question::Identity { certificate, .. } | Question::ClientCertificate(certificate) => {
+                Some(certificate)
+            }
+        }
+    }
+
+    /// What happens when nobody is there to be asked: a name is served as if there were no question,
+    /// a certificate is refused.
+    pub fn unasked(&self) -> Answer {
+        match self {
+            Question::ServerName(_) => Answer::Context(None),
+            _ => Answer::Reject(Some("there is no callback to ask".into())),
+        }
+    }
+
+    fn wants_context(&self) -> bool {
+        matches!(self, Question::ServerName(_))
+    }
+}
+
+#[derive(Clone)]
+pub enum Answer {
+    /// `None`: whatever would be used without the question.
+    Context(Option<Arc<FrozenContext>>),
+    Verdict(bool),
+    /// Refused, for a reason in words.
+    Reject(Option<String>),
+}
+
+type Notify = Box<dyn Fn() + Send + Sync>;
+type Forget = Box<dyn FnOnce() + Send>;
+
+#[derive(Default)]
+struct State {
+    answer: Option<Answer>,
+    used_up: bool,
+    /// The asker has gone on to other work: it must be told of the answer.
+    waits: bool,
+    /// Whoever gave the request a name forgets it.
+    forget: Option<Forget>,
+}
+
+/// The place for one answer. The connection holds it; with the connection the question is gone.
+pub struct Request {
+    wants_context: bool,
+    state: Mutex<State>,
+    notify: Notify,
+}
+
+impl Request {
+    /// `notify` is called, on the answering thread, when the asker waits.
+    pub fn new(question: &Question, notify: impl Fn() + Send + Sync + 'static) -> Arc<Request> {
+        Arc::new(Request {
+            wants_context: question.wants_context(),
+            state: Mutex::default(),
+            notify: Box::new(notify),
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(|e| e.into_inner())
+    }
+
+    /// To be called when the question is gone, answered or not.
+    pub fn on_gone(&self, forget: impl FnOnce() + Send + 'static) {
+        self.lock().forget = Some(Box::new(forget));
+    }
+
+    /// Answers the question.
+    ///
+    /// # Errors
+    /// `InvalidArgument`: an answer of another kind, which does not use the request up.
+    /// `InvalidState`: it was answered before.
+    pub fn answer(&self, answer: Answer) -> Result<()> {
+        let fits = match answer {
+            Answer::Context(_) => self.wants_context,
+            Answer::Verdict(_) => !self.wants_context,
+            Answer::Reject(_) => true,
+        };
+        if !fits {
+            return Err(Error::argument(if self.wants_context {
+                "this request is about a server name: resolve it with \
+                 tls_request_resolve_context, or reject it"
+            } else {
+                "this request is about a certificate: resolve it with \
+                 tls_request_resolve_verdict, or reject it"
+            }));
+        }
+        let (waits, forget) = {
+            let mut state = self.lock();
+            if state.used_up {
+                return Err(Error::state("the request was answered already"));
+            }
+            state.used_up = true;
+            state.answer = Some(answer);
+            (state.waits, state.forget.take())
+        };
+        if let Some(forget) = forget {
+            forget();
+        }
+        if waits {
+            (self.notify)();
+        }
+        Ok(())
+    }
+
+    /// The answer, once; without one yet, the asker is told when it comes.
+    pub fn take_or_wait(&self) -> Option<Answer> {
+        let mut state = self.lock();
+        state.waits = true;
+        state.answer.take()
+    }
+}
+
+impl Drop for Request {
+    fn drop(&mut self) {
+        let forget = self.lock().forget.take();
+        if let Some(forget) = forget {
+            forget();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Status;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    fn counted() -> (Arc<AtomicUsize>, impl Fn() + Send + Sync + 'static) {
+        let count = Arc::new(AtomicUsize::new(0));
+        let ours = Arc::clone(&count);
+        let add = move || {
+            ours.fetch_add(1, Ordering::Relaxed);
+        };
+        (count, add)
+    }
+
+    #[test]
+    fn s22_an_answer_of_another_kind_does_not_use_the_request_up() {
+        let (told, tell) = counted();
+        let request = Request::new(&Question::ServerName("a".into()), tell);
+        let wrong = request.answer(Answer::Verdict(true)).unwrap_err();
+        assert_eq!(wrong.status, Status::InvalidArgument);
+        request.answer(Answer::Context(None)).unwrap();
+        let again = request.answer(Answer::Context(None)).unwrap_err();
+        assert_eq!(again.status, Status::InvalidState);
+        assert!(matches!(
+            request.take_or_wait(),
+            Some(Answer::Context(None))
+        ));
+        assert_eq!(told.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn s22_who_waits_is_told_and_names_are_forgotten_once() {
+        let (told, tell) = counted();
+        let (forgotten, forget) = counted();
+        let request = Request::new(&Question::ServerName("a".into()), tell);
+        request.on_gone(forget);
+        assert!(request.take_or_wait().is_none());
+        request.answer(Answer::Reject(None)).unwrap();
+        assert_eq!(told.load(Ordering::Relaxed), 1);
+        drop(request);
+        assert_eq!(forgotten.load(Ordering::Relaxed), 1);
+    }
+}
