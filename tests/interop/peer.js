@@ -11,7 +11,7 @@ const tls = require('tls');
 
 const [role, text] = process.argv.slice(2);
 const { version, destroy, ...options } = JSON.parse(text);
-for (const name of ['ca', 'cert', 'crl', 'key']) {
+for (const name of ['ca', 'cert', 'crl', 'key', 'pfx']) {
   if (options[name]) options[name] = fs.readFileSync(options[name]);
 }
 // Node takes one revocation list from a text.

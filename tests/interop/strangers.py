@@ -192,9 +192,14 @@ def node_client(port, **options):
 
 
 @contextmanager
-def node_server(loop, certs, identity="server", **options):
-    """peer.js as a server; the program and its port."""
-    files = {"cert": certs / f"{identity}-cert.pem", "key": certs / f"{identity}-key.pem"}
-    with Stranger("node", NODE_PEER, "server", json.dumps({**files, **options}, default=str)) as server:
+def node_server_of(loop, **options):
+    """peer.js as a server with Node's options; the program and its port."""
+    with Stranger("node", NODE_PEER, "server", json.dumps(options, default=str)) as server:
         until(loop, lambda: server.reports("port"), server)
         yield server, server.reports("port")[0]
+
+
+def node_server(loop, certs, identity="server", **options):
+    """The same with a certificate and its key."""
+    files = {"cert": certs / f"{identity}-cert.pem", "key": certs / f"{identity}-key.pem"}
+    return node_server_of(loop, **files, **options)
