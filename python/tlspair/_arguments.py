@@ -8,10 +8,13 @@ from __future__ import annotations
 import math
 import operator
 import os
+import socket
 from typing import Optional, Union
 
 Data = Union[bytes, bytearray, memoryview]
 Path = Union[str, bytes, "os.PathLike[str]", "os.PathLike[bytes]"]
+
+Descriptor = Union[int, socket.socket]
 
 _SIZE_MAX = 2**63 - 1
 
@@ -61,6 +64,17 @@ def data(value: Data, what: str = "data") -> bytes:
 def pem(value: Union[str, Data], what: str) -> bytes:
     """PEM text, as `str` or as bytes."""
     return value.encode("utf-8") if isinstance(value, str) else data(value, what)
+
+
+def descriptor(value: Descriptor, what: str) -> int:
+    """A descriptor: the number, or an object that has one."""
+    return integer(value if isinstance(value, int) else value.fileno(), what, 0, 2**31 - 1)
+
+
+def forget(value: Descriptor) -> None:
+    """The descriptor is the library's now: a socket object must not close it again."""
+    if isinstance(value, socket.socket):
+        value.detach()
 
 
 def flag(value: bool, what: str) -> int:

@@ -95,6 +95,11 @@ def hold(target: object) -> int:
     return token
 
 
+def held(token: Optional[int]) -> Any:
+    """The object that is kept for a token, if it is one."""
+    return _held.get(token) if token else None
+
+
 def know(target: object) -> int:
     """Make an object findable without keeping it; its token comes back."""
     token = next(_tokens)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from typing import Optional
 
 from . import _arguments as arguments
-from ._callbacks import SERVER_EVENTS, Callback, Emitter, destroy_callback, hold, release
+from ._callbacks import SERVER_EVENTS, Callback, Emitter, destroy_callback, held, hold, release
 from ._context import Context, context_handle
 from ._errors import check, check_handle, last_error
 from ._loop import Loop, loop_handle
@@ -43,7 +44,8 @@ class Server(Emitter):
             raise error
 
     def _adopt(self, handle: int) -> Stream:
-        return Stream(self.loop, handle)
+        known = held(lib.tls_stream_user_data(handle))
+        return known if isinstance(known, Stream) else Stream(self.loop, handle)
 
     # -- what it does
 
@@ -52,6 +54,43 @@ class Server(Emitter):
         number = arguments.integer(port, "port", 0, 65535)
         check(lib.tls_server_listen(self._handle, number, arguments.optional_text(host, "host")))
 
+    def listen_path(self, path: arguments.Path) -> None:
+        """Listen on a Unix socket. Its file is made here, and goes when the server closes."""
+        check(lib.tls_server_listen_path(self._handle, arguments.path(path, "path")))
+
+    def listen_fd(self, fd: arguments.Descriptor, close_fd: bool = False) -> None:
+        """Listen on a socket that listens already, as from a service manager.
+
+        With `close_fd` it is the server's from now on, and a socket object is as detached.
+        """
+        number, ours = arguments.descriptor(fd, "fd"), arguments.flag(close_fd, "close_fd")
+        check(lib.tls_server_listen_fd(self._handle, number, ours))
+        if close_fd:
+            arguments.forget(fd)
+
+    def accept_fd(self, fd: arguments.Descriptor, close_fd: bool = False, received: arguments.Data = b"") -> Stream:
+        """Speak TLS, as this server, over a connection that was accepted elsewhere (STARTTLS).
+
+        `received` was read from it already. The stream is not secure yet; `on_secure_connection` or
+        `on_client_error` comes as for any other. The server need not listen. `close_fd` as for
+        `ConnectOptions.set_fd`.
+        """
+        number, ours = arguments.descriptor(fd, "fd"), arguments.flag(close_fd, "close_fd")
+        first = arguments.data(received, "received")
+        handle = check_handle(lib.tls_server_accept_fd(self._handle, number, ours, first, len(first)))
+        if close_fd:
+            arguments.forget(fd)
+        return self._adopt(handle)
+
+    def accept_stream(self, stream: Stream, received: arguments.Data = b"") -> Stream:
+        """The same over an open stream: TLS in TLS."""
+        if not isinstance(stream, Stream):
+            raise TypeError(f"stream must be a Stream, not {type(stream).__name__}")
+        first = arguments.data(received, "received")
+        return self._adopt(
+            check_handle(lib.tls_server_accept_stream(self._handle, stream._handle, first, len(first)))
+        )
+
     def close(self) -> None:
         """Take no more connections; the close event comes after the last open one."""
         check(lib.tls_server_close(self._handle))
@@ -59,6 +98,14 @@ class Server(Emitter):
     def destroy(self) -> None:
         """`close`, and end the open connections at once."""
         check(lib.tls_server_destroy(self._handle))
+
+    def ref(self) -> None:
+        """Have the listening server keep `Loop.run` going, as it does by default."""
+        check(lib.tls_server_ref(self._handle))
+
+    def unref(self) -> None:
+        """Let `Loop.run` return although the server listens."""
+        check(lib.tls_server_unref(self._handle))
 
     # -- how it does it
 
@@ -82,18 +129,19 @@ class Server(Emitter):
 
     @property
     def address(self) -> Optional[str]:
-        """The IP address it listens on."""
-        return text_or_none(lib.tls_server_address(self._handle))
+        """The IP address it listens on, or the path of its Unix socket."""
+        address = lib.tls_server_address(self._handle)
+        return None if address is None else os.fsdecode(address)
 
     @property
     def port(self) -> Optional[int]:
-        """The port it listens on."""
+        """The port it listens on; `None` on a Unix socket."""
         port = lib.tls_server_port(self._handle)
         return port if port > 0 else None
 
     @property
     def family(self) -> Optional[str]:
-        """`IPv4` or `IPv6`."""
+        """`IPv4`, `IPv6` or `Unix`."""
         return text_or_none(lib.tls_server_family(self._handle))
 
     @property

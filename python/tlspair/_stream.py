@@ -106,6 +106,14 @@ class Stream(Emitter):
         delay = arguments.milliseconds(initial_delay, "initial_delay")
         check(lib.tls_stream_set_keep_alive(self._handle, arguments.flag(enabled, "enabled"), delay))
 
+    def ref(self) -> None:
+        """Have the open stream keep `Loop.run` going, as it does by default."""
+        check(lib.tls_stream_ref(self._handle))
+
+    def unref(self) -> None:
+        """Let `Loop.run` return although the stream is open."""
+        check(lib.tls_stream_unref(self._handle))
+
     # -- what is known about it
 
     @property
