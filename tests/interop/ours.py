@@ -37,13 +37,16 @@ class EchoServer:
     `answer` takes the stream in place of the echo.
     """
 
-    def __init__(self, loop, context, *, request_cert=False, reject_unauthorized=False, answer=None):
+    def __init__(self, loop, context, *, request_cert=False, reject_unauthorized=False, answer=None, path=None):
         self.server = tlspair.Server(loop, context)
         self.server.set_request_cert(request_cert)
         self.server.set_reject_unauthorized(reject_unauthorized)
         self.server.on_secure_connection(self._secure)
         self.server.on_client_error(lambda _server, error, _stream: self.errors.append(error))
-        self.server.listen(0, "127.0.0.1")
+        if path is None:
+            self.server.listen(0, "127.0.0.1")
+        else:
+            self.server.listen_path(path)
         self.port = self.server.port
         self.answer = answer or (lambda stream: stream.pipe(stream))
         self.streams, self.errors = [], []

@@ -3,6 +3,8 @@
 //   version   the only protocol version
 //   destroy   drop the connection, without close_notify: the client when its input ends, the server
 //             after its first answer
+//   layers    speak TLS over the TLS connection, so many times
+//   path      of a Unix socket, in place of a port
 // The client is a pipe from standard input to standard output; the server echoes.
 // What happened is told on standard error, one JSON object a line.
 'use strict';
@@ -10,7 +12,7 @@ const fs = require('fs');
 const tls = require('tls');
 
 const [role, text] = process.argv.slice(2);
-const { version, destroy, ...options } = JSON.parse(text);
+const { version, destroy, layers = 0, ...options } = JSON.parse(text);
 for (const name of ['ca', 'cert', 'crl', 'key', 'pfx']) {
   if (options[name]) options[name] = fs.readFileSync(options[name]);
 }
@@ -34,7 +36,11 @@ function watch(socket) {
 }
 
 if (role === 'client') {
-  const socket = tls.connect({ host: '127.0.0.1', servername: 'localhost', ...options });
+  let socket = tls.connect({ host: '127.0.0.1', servername: 'localhost', ...options });
+  for (let layer = 0; layer < layers; layer++) {
+    socket.on('error', () => {}); // the one above tells it
+    socket = tls.connect({ socket, servername: 'localhost', ca: options.ca });
+  }
   watch(socket);
   socket.on('secureConnect', () => tell({ secure: facts(socket) }));
   process.stdin.pipe(socket, { end: !destroy });
@@ -42,7 +48,13 @@ if (role === 'client') {
   socket.pipe(process.stdout);
   socket.on('close', () => process.stdin.destroy());
 } else {
-  const server = tls.createServer(options, (socket) => {
+  const serve = (socket, layer) => {
+    if (layer > 0) {
+      socket.on('error', () => {});
+      const above = new tls.TLSSocket(socket, { isServer: true, ...options });
+      above.on('secure', () => serve(above, layer - 1));
+      return;
+    }
     watch(socket);
     tell({ secure: facts(socket) });
     if (destroy) {
@@ -50,7 +62,9 @@ if (role === 'client') {
     } else {
       socket.pipe(socket);
     }
-  });
+  };
+  const server = tls.createServer(options, (socket) => serve(socket, layers));
   server.on('tlsClientError', (error) => tell({ clientError: error.code }));
-  server.listen(0, '127.0.0.1', () => tell({ port: server.address().port }));
+  const place = options.path ? [options.path] : [0, '127.0.0.1'];
+  server.listen(...place, () => tell({ port: options.path ?? server.address().port }));
 }
