@@ -9,7 +9,7 @@ use mio::event::Event as Readiness;
 
 use super::buffers::{Windows, CHUNK_LENGTH};
 use super::stream::{update, Io, Stream};
-use crate::engine::Event;
+use crate::engine::{Event, PLAIN_LENGTH};
 use crate::error::{Error, Result, Status};
 
 /// Receives of one stream in one turn; then others are served.
@@ -282,6 +282,9 @@ impl Stream {
             // All was said on both sides; how the peer let go of the socket does not matter.
             return self.close_now(false);
         }
+        if let Some(error) = self.parting_alert() {
+            return self.fail(error);
+        }
         let status = match cause.kind() {
             io::ErrorKind::ConnectionReset
             | io::ErrorKind::BrokenPipe
@@ -295,6 +298,31 @@ impl Stream {
     pub(super) fn lost_transport(self: &Rc<Self>) {
         let cause = io::Error::from_raw_os_error(libc::ECONNRESET);
         self.transport_failed("the stream underneath was closed", &cause);
+    }
+
+    /// The alert that a peer sent before it let go of the socket, while we were still writing: it says
+    /// why, which the system does not. A client that is refused for its certificate meets this on TLS
+    /// 1.3.
+    fn parting_alert(&self) -> Option<Box<Error>> {
+        let mut io = self.io.borrow_mut();
+        let io = &mut *io;
+        let transport = io.transport.as_mut()?;
+        let mut input = io.leftover.split_off(io.stepped);
+        let mut scrap = vec![0; PLAIN_LENGTH];
+        for _ in 0..RECEIVES {
+            match transport.read(&mut scrap) {
+                Ok(count) if count > 0 => input.extend_from_slice(&scrap[..count]),
+                _ => break,
+            }
+        }
+        let mut input = input.as_slice();
+        loop {
+            match io.connection.step(&mut input, &mut Vec::new(), &mut scrap) {
+                Event::Failed(error) => return Some(error),
+                Event::Data(_) | Event::Secure | Event::Renegotiated => {}
+                Event::NeedInput | Event::Closed | Event::Ask(_) | Event::Suspended => return None,
+            }
+        }
     }
 
     /// Reads away what the peer may have sent meanwhile: closing a socket with unread data resets

@@ -2,7 +2,7 @@
  * is told, over sockets and by pairs. */
 #include "pairs.h"
 
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define ALERT "ERR_SSL_SSLV3_ALERT_"
@@ -120,6 +120,27 @@ static void s19_s20_c087_by_stream(void) {
     }
 }
 
+/* A client that is still writing when it is refused: its socket is reset, and it reads the alert all
+ * the same. */
+static void s20_c087_the_alert_before_the_reset(void) {
+    enum { LENGTH = 4 << 20 };
+    struct rig rig;
+    struct witness client = {0};
+    char *data = calloc(1, LENGTH);
+    REQUIRE(data != NULL);
+    rig_prepare(&rig);
+    CHECK_OK(tls_server_set_request_cert(rig.server, 1));
+    CHECK_OK(tls_server_set_reject_unauthorized(rig.server, 1));
+    rig_listen(&rig);
+    CHECK_EQUAL(tls_stream_write(rig_connect(&rig, &client), data, LENGTH), TLS_FULL);
+    RUN_UNTIL(rig.loop, client.closes == 1 && rig.failed.closes == 1, 5000);
+    CHECK_TEXT(client.order, "sxc");
+    CHECK_TEXT(client.error_name, "ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED");
+    CHECK_TEXT(rig.client_error_name, "UNABLE_TO_GET_ISSUER_CERT");
+    rig_close(&rig);
+    free(data);
+}
+
 static void s19_s20_c087_by_pair(void) {
     for (int run = 0; run < 4 * CASES; run += step()) {
         int i = run / 4, reject = run / 2 % 2, version = run % 2;
@@ -233,6 +254,7 @@ static void s33_s62_s63_s64_c074_what_turns_verification_off(void) {
 int main(int argc, char **argv) {
     check_begin(argc, argv);
     RUN(s19_s20_c087_by_stream);
+    RUN(s20_c087_the_alert_before_the_reset);
     RUN(s19_s20_c087_by_pair);
     RUN(s19_s63_s64_not_asked_for);
     RUN(s20_s33_c074_garbage_in_the_switches);
