@@ -11,8 +11,12 @@ void foreign_open(struct foreign *foreign, bool is_server, int version) {
         REQUIRE(SSL_CTX_use_certificate_chain_file(context, certificate_path("server-cert.pem")) == 1);
         REQUIRE(SSL_CTX_use_PrivateKey_file(context, certificate_path("server-key.pem"), SSL_FILETYPE_PEM) == 1);
     }
-    foreign->ssl = SSL_new(context);
+    foreign_open_with(foreign, is_server, context);
     SSL_CTX_free(context);
+}
+
+void foreign_open_with(struct foreign *foreign, bool is_server, SSL_CTX *context) {
+    foreign->ssl = SSL_new(context);
     foreign->input = BIO_new(BIO_s_mem());
     foreign->output = BIO_new(BIO_s_mem());
     REQUIRE(foreign->ssl != NULL && foreign->input != NULL && foreign->output != NULL);

@@ -15,6 +15,8 @@ struct foreign {
 
 /* A client that verifies nothing, or a server with server-cert.pem. */
 void foreign_open(struct foreign *foreign, bool is_server, int version);
+/* The same with another context, which the caller frees. */
+void foreign_open_with(struct foreign *foreign, bool is_server, SSL_CTX *context);
 /* Goes on with its handshake with what it was given. */
 void foreign_shake(struct foreign *foreign);
 /* Gives the pair what the foreign side has to say. */
