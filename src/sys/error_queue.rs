@@ -107,12 +107,17 @@ fn library(code: u64) -> u64 {
 /// Node's name for an OpenSSL error: `ERR_SSL_` and the reason in capitals, for the libraries other
 /// than libssl `ERR_OSSL_`.
 pub fn node_name(code: u64) -> Option<String> {
-    let reason = reason(code)?;
     let prefix = if library(code) == LIBRARY_SSL {
         "ERR_SSL_"
     } else {
         "ERR_OSSL_"
     };
+    Some(name_of_reason(prefix, &reason(code)?))
+}
+
+/// A name must not change with the OpenSSL that is in use: newer ones word some alerts anew.
+fn name_of_reason(prefix: &str, reason: &str) -> String {
+    let reason = reason.replacen("ssl/tls alert", "sslv3 alert", 1);
     let mut name = String::from(prefix);
     for character in reason.chars() {
         name.push(if character.is_ascii_alphanumeric() {
@@ -121,7 +126,7 @@ pub fn node_name(code: u64) -> Option<String> {
             '_'
         });
     }
-    Some(name)
+    name
 }
 
 /// The queue's contents as an error: named after the last entry, which is the outermost cause.
@@ -175,6 +180,17 @@ mod tests {
         dirty();
         begin();
         assert!(drain().is_empty());
+    }
+
+    #[test]
+    fn s61_names_are_those_of_all_versions() {
+        for reason in [
+            "sslv3 alert bad certificate",
+            "ssl/tls alert bad certificate",
+        ] {
+            let name = name_of_reason("ERR_SSL_", reason);
+            assert_eq!(name, "ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE");
+        }
     }
 
     #[test]
