@@ -1,11 +1,13 @@
 /*
  * TLS echo server: sends every client its own bytes back.
  *
- *   echo_server PORT CERT KEY [--welcome]
+ *   echo_server PORT CERT KEY [CA] [--welcome]
+ *   echo_server PORT --pfx FILE PASSPHRASE [--welcome]
  *
  * PORT 0 takes any free port; the one taken is printed. CERT holds the certificate and its chain,
- * KEY the private key, both PEM. --welcome greets each client with a line first. SIGINT (Ctrl-C)
- * and SIGTERM stop the server cleanly.
+ * KEY the private key, CA whom clients must be certified by to count as authorized: all PEM. A PFX
+ * (PKCS#12) has the three in one. Clients without a certificate are served too. --welcome greets
+ * each client with a line first. SIGINT (Ctrl-C) and SIGTERM stop the server cleanly.
  */
 #define _POSIX_C_SOURCE 200809L   /* signals and threads, beside C11 */
 #include <pthread.h>
@@ -38,8 +40,9 @@ static void on_stream_error(tls_stream *stream, const tls_error *error, void *us
 static void on_secure_connection(tls_server *server, tls_stream *stream, void *user_data) {
     const char *welcome = user_data;
     (void)server;
-    printf("%s:%d connected, %s %s\n", tls_stream_remote_address(stream), (int)tls_stream_remote_port(stream),
-           tls_stream_protocol(stream), tls_stream_cipher_name(stream));
+    printf("%s:%d connected, %s %s, %s\n", tls_stream_remote_address(stream), (int)tls_stream_remote_port(stream),
+           tls_stream_protocol(stream), tls_stream_cipher_name(stream),
+           tls_stream_authorized(stream) ? "authorized" : "unauthorized");
     fflush(stdout);
 
     check(tls_stream_on_error(stream, on_stream_error, NULL), "on_error");
@@ -83,24 +86,45 @@ static void block_stop_signals(void) {
     pthread_sigmask(SIG_BLOCK, &stop_signals, NULL);
 }
 
+/* ---- who we are ---- */
+
+/* A context from what is on the command line behind the port; NULL if that makes no sense. *asks is
+ * whether there is a CA to judge clients by. */
+static tls_context *make_context(int count, char **words, int *asks) {
+    if (count < 2 || count > 3) return NULL;
+    int is_pfx = strcmp(words[0], "--pfx") == 0;
+    if (is_pfx && count == 2) return NULL;
+    tls_context *context = tls_context_new();
+    if (context == NULL) die("context");
+    if (is_pfx) {
+        check(tls_context_set_pfx_file(context, words[1], words[2]), words[1]);
+    } else {
+        check(tls_context_set_cert_file(context, words[0]), words[0]);
+        check(tls_context_set_key_file(context, words[1], NULL), words[1]);
+        if (count == 3) check(tls_context_add_ca_file(context, words[2]), words[2]);
+    }
+    *asks = count == 3;
+    return context;
+}
+
 int main(int argc, char **argv) {
-    if (argc < 4 || argc > 5 || (argc == 5 && strcmp(argv[4], "--welcome") != 0)) {
-        fprintf(stderr, "usage: %s PORT CERT KEY [--welcome]\n", argv[0]);
+    static char greeting[] = "welcome!\n";
+    char *welcome = argc > 1 && strcmp(argv[argc - 1], "--welcome") == 0 ? greeting : NULL;
+    if (welcome != NULL) argc--;
+    block_stop_signals();
+    int asks = 0;
+    tls_context *context = make_context(argc - 2, argv + 2, &asks);
+    if (context == NULL) {
+        fprintf(stderr, "usage: %s PORT CERT KEY [CA] [--welcome]\n", argv[0]);
+        fprintf(stderr, "       %s PORT --pfx FILE PASSPHRASE [--welcome]\n", argv[0]);
         return 2;
     }
-    static char greeting[] = "welcome!\n";
-    char *welcome = argc == 5 ? greeting : NULL;
-    block_stop_signals();
 
     tls_loop *loop = tls_loop_new();
     if (loop == NULL) die("loop");
-    tls_context *context = tls_context_new();
-    if (context == NULL) die("context");
-    check(tls_context_set_cert_file(context, argv[2]), argv[2]);
-    check(tls_context_set_key_file(context, argv[3], NULL), argv[3]);
-
     tls_server *server = tls_server_new(loop, context);
     if (server == NULL) die("server");
+    check(tls_server_set_request_cert(server, asks), "request_cert");
     check(tls_server_on_secure_connection(server, on_secure_connection, welcome), "on_secure_connection");
     check(tls_server_on_client_error(server, on_client_error, NULL), "on_client_error");
     check(tls_server_on_error(server, on_server_error, NULL), "on_error");

@@ -1,7 +1,11 @@
 /*
  * TLS line client: sends standard input, line by line, and prints what comes back.
  *
- *   line_client HOST PORT CA SERVERNAME
+ *   line_client HOST PORT SERVERNAME CA [CERT KEY]
+ *   line_client HOST PORT SERVERNAME --pfx FILE PASSPHRASE
+ *
+ * CA (PEM) is the only root that is trusted; CERT and KEY (PEM) are for a server that asks who we
+ * are. A PFX (PKCS#12) has the three in one.
  *
  * A server to talk to: openssl s_server -accept 127.0.0.1:4433 -cert ... -key ... -rev
  *
@@ -13,6 +17,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <tlspair.h>
 #include <unistd.h>
 
@@ -33,11 +38,17 @@ static void check(tls_status status, const char *what) {
     }
 }
 
-/* Connected and verified, or drained after TLS_FULL: there is room for more. */
+/* There is room for more: at the beginning, and when drained after TLS_FULL. */
 static void on_room(tls_stream *stream, void *user_data) {
     struct conversation *conversation = user_data;
     (void)stream;
     conversation->reading = 1;
+}
+
+/* The server's certificate and name are verified when this is called; else there is an error event. */
+static void on_secure_connect(tls_stream *stream, void *user_data) {
+    fprintf(stderr, "connected, %s\n", tls_stream_authorized(stream) ? "authorized" : "unauthorized");
+    on_room(stream, user_data);
 }
 
 static void on_data(tls_stream *stream, const uint8_t *data, size_t length, void *user_data) {
@@ -92,20 +103,31 @@ static int poll_timeout(tls_loop *loop) {
     return milliseconds > INT_MAX ? INT_MAX : (int)milliseconds;
 }
 
+/* From what is on the command line behind the server's name. */
+static void set_identity(tls_context *context, int count, char **words) {
+    if (strcmp(words[0], "--pfx") == 0) {
+        check(tls_context_set_pfx_file(context, words[1], words[2]), words[1]);
+        return;
+    }
+    check(tls_context_add_ca_file(context, words[0]), words[0]);
+    if (count == 3) check(tls_context_set_identity_file(context, words[1], words[2], NULL), words[1]);
+}
+
 int main(int argc, char **argv) {
-    if (argc != 5) {
-        fprintf(stderr, "usage: %s HOST PORT CA SERVERNAME\n", argv[0]);
+    if (argc != 7 && (argc != 5 || strcmp(argv[4], "--pfx") == 0)) {
+        fprintf(stderr, "usage: %s HOST PORT SERVERNAME CA [CERT KEY]\n", argv[0]);
+        fprintf(stderr, "       %s HOST PORT SERVERNAME --pfx FILE PASSPHRASE\n", argv[0]);
         return 2;
     }
     struct conversation conversation = {.open = 1};
     tls_loop *loop = tls_loop_new();
     tls_context *context = tls_context_new();
     tls_connect_options *options = tls_connect_options_new();
-    check(tls_context_add_ca_file(context, argv[3]), argv[3]);
+    set_identity(context, argc - 4, argv + 4);
     check(tls_connect_options_set_context(options, context), "context");
-    check(tls_connect_options_set_servername(options, argv[4]), argv[4]);
+    check(tls_connect_options_set_servername(options, argv[3]), argv[3]);
 
-    tls_stream *stream = tls_connect(loop, atoi(argv[2]), argv[1], options, on_room, &conversation);
+    tls_stream *stream = tls_connect(loop, atoi(argv[2]), argv[1], options, on_secure_connect, &conversation);
     if (stream == NULL) check(tls_error_status(tls_last_error()), "connect");
     check(tls_stream_on_drain(stream, on_room, &conversation), "on_drain");
     check(tls_stream_on_data(stream, on_data, &conversation), "on_data");

@@ -325,7 +325,7 @@ fn nothing(text: &[u8], status: Status, what: &str, tool: &str) -> Box<Error> {
         .collect();
     let message = if Pkcs12::decode(text).is_some() {
         "this is PKCS#12, and PEM is wanted: give it to tls_context_set_pfx".to_owned()
-    } else if matches!(text, [0x30, 0x80..=0x84, ..]) {
+    } else if looks_like_der(text) {
         format!("this is DER, and PEM is wanted: convert it with openssl {tool} -inform DER")
     } else if others.is_empty() {
         format!("there is no {what} in the text: it has no PEM block (-----BEGIN ...)")
@@ -333,6 +333,15 @@ fn nothing(text: &[u8], status: Status, what: &str, tool: &str) -> Box<Error> {
         format!("there is no {what} in the text, only {}", others.join(", "))
     };
     Error::new(status, NO_START_LINE, message)
+}
+
+/// A SEQUENCE, long or of the text's very length.
+fn looks_like_der(text: &[u8]) -> bool {
+    match text {
+        [0x30, 0x80..=0x84, ..] => true,
+        [0x30, length, content @ ..] => usize::from(*length) == content.len(),
+        _ => false,
+    }
 }
 
 #[cfg(test)]
@@ -405,8 +414,12 @@ mod tests {
             .unwrap_err()
             .message
             .contains("only PUBLIC KEY"));
-        let der = certificates(&[0x30, 0x82, 1, 0]).unwrap_err();
-        assert!(der.message.contains("DER"), "{der}");
+        for der in [&[0x30, 0x82, 1, 0][..], &[0x30, 2, 5, 0]] {
+            let error = certificates(der).unwrap_err();
+            assert!(error.message.contains("DER"), "{error}");
+        }
+        let no_der = certificates(b"0123").unwrap_err();
+        assert!(!no_der.message.contains("DER"), "{no_der}");
         let ssh = b"-----BEGIN OPENSSH PRIVATE KEY-----\n-----END OPENSSH PRIVATE KEY-----\n";
         assert!(private_key(ssh, None)
             .unwrap_err()

@@ -1,6 +1,9 @@
 """Keys and certificates in every form that `openssl` writes, and everything that can be wrong with them."""
 
+import os
+import pty
 import subprocess
+import sys
 
 import pytest
 import support
@@ -116,6 +119,32 @@ def test_s12_c010_encrypted_forms(keys, tmp_path, form):
     refused(constant.TLS_ERR_PASSPHRASE, context.set_key_file, path, "a" * 10 * 1024, says="1,024")
     context.set_key_file(path, "secret")
     meets(keys, context, kind)
+
+
+def test_s12_c010_nobody_is_asked_on_the_terminal(certs, keys, tmp_path):
+    """OpenSSL would ask, and wait: here with a terminal of its own, where nobody answers."""
+    key = tmp_path / "key.pem"
+    openssl(*ENCRYPTED["traditional-aes"], "-in", keys / "rsa.pem", "-passout", SECRET, "-out", key, directory=tmp_path)
+    program = (
+        "import os, sys, tlspair\n"
+        "os.open(sys.argv[1], os.O_RDWR)  # a new session's first terminal becomes its own\n"
+        "with open('/dev/tty', 'w') as terminal:\n"
+        "    terminal.write('here\\n')\n"
+        "for setter, path in (('set_key_file', sys.argv[2]), ('set_pfx_file', sys.argv[3])):\n"
+        "    try:\n"
+        "        getattr(tlspair.Context(), setter)(path)\n"
+        "    except tlspair.TLSError as error:\n"
+        "        print(error.name)\n"
+    )
+    ours, theirs = pty.openpty()
+    try:
+        command = [sys.executable, "-c", program, os.ttyname(theirs), key, certs / "server.pfx"]
+        done = subprocess.run(command, start_new_session=True, capture_output=True, timeout=60, check=True)
+        assert done.stdout.split() == [b"ERR_MISSING_PASSPHRASE"] * 2
+        assert os.read(ours, 4096).split() == [b"here"]
+    finally:
+        os.close(ours)
+        os.close(theirs)
 
 
 def test_s12_a_long_passphrase_and_one_that_is_not_needed(context, keys, tmp_path):
