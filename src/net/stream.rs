@@ -517,6 +517,8 @@ impl Stream {
         if state.closed {
             return;
         }
+        // Also when the callback destroys it.
+        update(&self.state, |state| state.had_error = true);
         match &self.server {
             Some(server) if !state.secure => server.tell_client_error(&error, self),
             _ => self.tell(|events| events.error(&error)),
@@ -532,7 +534,7 @@ impl Stream {
         }
         update(&self.state, |state| {
             state.closed = true;
-            state.had_error = had_error;
+            state.had_error |= had_error;
             state.needs_drain = false;
         });
         self.cancel_handshake_timer();

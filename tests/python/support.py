@@ -1,6 +1,7 @@
 """What several tests need: contexts, a way to run a loop with a deadline, pairs back to back."""
 
 import signal
+import socket
 import threading
 import time
 from contextlib import contextmanager
@@ -38,6 +39,13 @@ def only(context, version):
         context.set_max_version(version)
     elif version is not None:
         context.set_min_version(version)
+
+
+def between(context, low, high):
+    """Allow the versions from `low` to `high`."""
+    context.set_min_version("TLSv1.2")
+    context.set_max_version(high)
+    context.set_min_version(low)
 
 
 def run_until(loop, done, deadline=DEADLINE):
@@ -84,6 +92,13 @@ def echo_server(loop, context):
     server.on_client_error(lambda _server, error, _stream: server.errors.append(error))
     server.listen(0, "127.0.0.1")
     return server
+
+
+def socket_that_says(port, data):
+    """A plain connection that sends this, ends, and leaves."""
+    with socket.create_connection(("127.0.0.1", port), DEADLINE) as plain:
+        plain.sendall(data)
+        plain.shutdown(socket.SHUT_WR)
 
 
 class Recorder:
