@@ -343,6 +343,7 @@ pub struct FrozenContext {
     shares_well_known_roots: bool,
     /// What the settings say that sessions have in common; servers may be told another.
     derived_id_context: [u8; 32],
+    trust_digest: [u8; 32],
     options: SslOptions,
     versions: (SslVersion, SslVersion),
 }
@@ -408,6 +409,11 @@ impl FrozenContext {
         own.unwrap_or(&self.derived_id_context)
     }
 
+    /// By what peers are judged: a session made under another trust says nothing here.
+    pub fn trust_digest(&self) -> &[u8; 32] {
+        &self.trust_digest
+    }
+
     /// The store that a connection must verify its peer with, set on it at the start and again when
     /// it changes to this context: the well-known roots, which are parsed when first asked for, once
     /// for the process. `None`: the store is in the `SSL_CTX`, with the revocation lists and the
@@ -459,6 +465,7 @@ fn build(settings: &Settings) -> Result<FrozenContext> {
         has_identity: settings.identities.is_complete(),
         shares_well_known_roots: !settings.trust.is_explicit() && settings.crls.is_empty(),
         derived_id_context: session_id_context(settings)?,
+        trust_digest: trust_digest(settings),
         settings: Box::default(),
     })
 }
@@ -505,12 +512,19 @@ fn builder(settings: &Settings) -> Result<(SslContextBuilder, (SslVersion, SslVe
     Ok((builder, versions))
 }
 
-/// Derived from the leaf certificates, the CA set and the revocation lists, so that sessions with client certificates can
-/// be resumed out of the box, also by another process with the same settings.
+/// Derived from the leaf certificates, the CA set and the revocation lists, so that sessions with
+/// client certificates can be resumed out of the box, also by another process with the same settings.
 fn session_id_context(settings: &Settings) -> Result<[u8; 32]> {
     let mut hash = Sha256::new();
     settings.identities.hash(&mut hash)?;
+    hash.update(&trust_digest(settings));
+    Ok(hash.finish())
+}
+
+/// Of the CAs and the revocation lists.
+fn trust_digest(settings: &Settings) -> [u8; 32] {
+    let mut hash = Sha256::new();
     settings.trust.hash(&mut hash);
     settings.crls.hash(&mut hash);
-    Ok(hash.finish())
+    hash.finish()
 }

@@ -161,16 +161,6 @@ impl Connection {
         Ok(())
     }
 
-    /// Goes over to another context, as far as OpenSSL does that by itself.
-    #[cfg(test)]
-    pub fn switch(&mut self, context: &FrozenContext) {
-        let ssl = self.tls.ssl_mut();
-        ssl.set_ssl_context(context.ssl_context()).unwrap();
-        if let Some(roots) = context.shared_roots().unwrap() {
-            tls::share_verify_store(ssl, roots);
-        }
-    }
-
     /// Judges the peer as if it were that second since 1970.
     #[cfg(test)]
     pub fn verify_at(&mut self, time: i64) {

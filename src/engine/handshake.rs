@@ -367,12 +367,15 @@ fn verify_mode(auth: Auth) -> SslVerifyMode {
     }
 }
 
-/// OpenSSL resumes a session without looking whether a client certificate is required by now: a
-/// session is only for those who ask for the same.
+/// OpenSSL resumes a session without looking whether a client certificate is required by now, or by
+/// which CAs and revocation lists it was judged: a session is only for those who ask for the same.
 fn session_id_context(context: &FrozenContext, auth: Auth) -> [u8; 32] {
     let mut hash = openssl::sha::Sha256::new();
     hash.update(context.session_id_context());
     hash.update(&[u8::from(auth.request), u8::from(auth.reject)]);
+    if auth.request {
+        hash.update(context.trust_digest());
+    }
     hash.finish()
 }
 

@@ -4,6 +4,7 @@ use super::*;
 use crate::context::fixtures::{
     ec_key, CrlTemplate, Template, CRL_SIGN, DIGITAL_SIGNATURE, KEY_CERT_SIGN,
 };
+use crate::context::FrozenContext;
 use crate::error::Status;
 
 /// A root, an intermediate, and a leaf for `localhost`.
@@ -222,33 +223,65 @@ fn s15_s23_lists_are_part_of_what_a_session_was_judged_by() {
     assert!(!connect(&both, Some(&session)).1);
 }
 
-/// A server that began with one context and is switched to another judges clients by the lists and the
-/// CAs of the other, whatever the first one had.
-#[test]
-fn s15_s23_lists_come_along_when_the_context_is_switched() {
-    let world = World::new();
-    let lists = |revoked: &[&X509]| {
-        [
-            world.root.crl(&nothing_revoked()),
-            world.middle.crl(&CrlTemplate::revoking(revoked)),
-        ]
+/// A server that begins with one context and switches to another for `localhost`.
+fn switching(first: &Arc<FrozenContext>, then: &Arc<FrozenContext>) -> Connection {
+    let mut names = NameTable::default();
+    names.add("localhost", Arc::clone(then)).unwrap();
+    let settings = Settings {
+        names: Some(Arc::new(names)),
+        ..Settings::server(true, true)
     };
-    let (chain, key) = pem_of(&[&world.leaf, &world.middle.certificate], &world.key);
-    let context = |crls: &[Vec<u8>], trusts: bool| {
+    Connection::new(first, settings).unwrap()
+}
+
+/// Servers' contexts that differ in whom they trust alone.
+struct Switch {
+    world: World,
+    id: Option<&'static [u8]>,
+}
+
+impl Switch {
+    fn context(&self, crls: &[Vec<u8>], trusts: bool) -> Arc<FrozenContext> {
+        let World {
+            leaf, middle, key, ..
+        } = &self.world;
+        let (chain, key) = pem_of(&[leaf, &middle.certificate], key);
         let context = Context::new();
         context.set_identity(&chain, &key, None).unwrap();
         if trusts {
-            context.add_ca(&world.root.pem()).unwrap();
+            context.add_ca(&self.world.root.pem()).unwrap();
         }
         for crl in crls {
             context.add_crl(crl).unwrap();
         }
+        if let Some(id) = self.id {
+            context.set_session_id_context(id).unwrap();
+        }
         context.freeze().unwrap()
+    }
+
+    /// The lists of both issuers, the leaf on it or not.
+    fn lists(&self, revoked: &[&X509]) -> [Vec<u8>; 2] {
+        let World { root, middle, .. } = &self.world;
+        [
+            root.crl(&nothing_revoked()),
+            middle.crl(&CrlTemplate::revoking(revoked)),
+        ]
+    }
+}
+
+/// A server that began with one context and is switched to another judges clients by the lists and the
+/// CAs of the other, whatever the first one had.
+#[test]
+fn s15_s23_lists_come_along_when_the_context_is_switched() {
+    let switch = Switch {
+        world: World::new(),
+        id: None,
     };
-    let plain = context(&[], true);
-    let well_known = context(&[], false);
-    let listing = context(&lists(&[]), true);
-    let revoking = context(&lists(&[&world.leaf]), true);
+    let plain = switch.context(&[], true);
+    let well_known = switch.context(&[], false);
+    let listing = switch.context(&switch.lists(&[]), true);
+    let revoking = switch.context(&switch.lists(&[&switch.world.leaf]), true);
     for (first, then, expected) in [
         (&plain, &revoking, Some("CERT_REVOKED")),
         (&well_known, &revoking, Some("CERT_REVOKED")),
@@ -263,10 +296,56 @@ fn s15_s23_lists_come_along_when_the_context_is_switched() {
         ),
     ] {
         let mut us = Connection::new(&plain, client_for("localhost")).unwrap();
-        let mut them = Connection::new(first, Settings::server(true, true)).unwrap();
-        them.switch(then);
+        let mut them = switching(first, then);
         let [_, theirs] = handshake(&mut us, &mut them);
         let refused = theirs.err().map(|error| error.name.into_owned());
         assert_eq!(refused.as_deref(), expected);
+    }
+}
+
+/// A session of a client that was good there is worth nothing here, where its certificate is revoked:
+/// also if both contexts were given the same session id context.
+#[test]
+fn s15_s23_c110_no_session_leads_around_the_lists() {
+    let switch = Switch {
+        world: World::new(),
+        id: Some(b"the same"),
+    };
+    let plain = switch.context(&[], true);
+    let revoking = switch.context(&switch.lists(&[&switch.world.leaf]), true);
+    for version in ["TLSv1.2", "TLSv1.3"] {
+        let client = trusting(&[&switch.world.root]);
+        let (chain, key) = {
+            let World {
+                leaf, middle, key, ..
+            } = &switch.world;
+            pem_of(&[leaf, &middle.certificate], key)
+        };
+        client.set_identity(&chain, &key, None).unwrap();
+        client.set_max_version(version).unwrap();
+        let client = client.freeze().unwrap();
+        let connect = |session: Option<&[u8]>, then: &Arc<FrozenContext>| {
+            let settings = Settings {
+                session: session
+                    .map(|bytes| super::super::connection::parse_session(bytes).unwrap()),
+                ..client_for("localhost")
+            };
+            let mut us = Connection::new(&client, settings).unwrap();
+            let mut them = switching(&plain, then);
+            let [_, theirs] = handshake(&mut us, &mut them);
+            let reused = them.facts().is_some_and(|facts| facts.session_reused);
+            (
+                us.session(),
+                theirs.map_err(|error| error.name.into_owned()),
+                reused,
+            )
+        };
+        let (session, accepted, _) = connect(None, &plain);
+        assert_eq!(accepted, Ok(()));
+        let session = session.unwrap();
+        let (_, accepted, reused) = connect(Some(&session), &plain);
+        assert_eq!((accepted, reused), (Ok(()), true), "{version}");
+        let (_, refused, _) = connect(Some(&session), &revoking);
+        assert_eq!(refused, Err("CERT_REVOKED".into()), "{version}");
     }
 }
