@@ -943,9 +943,9 @@ tls_status tls_context_set_secure_options(tls_context *context,
  * - `id`: any bytes; copied.
  * - `length`: 1 to 32.
  *
- * By default it is derived from the certificates and the CAs, so that a session made under another
- * trust is not resumed. Who sets it vouches for that: it must change when the CAs change. Clients do
- * not use it.
+ * By default it is derived from the certificates, the CAs and the revocation lists. Where clients are
+ * asked for a certificate, the CAs and the lists count beside the mark, so that no session leads
+ * around them. Clients do not use it.
  *
  * Errors: `TLS_ERR_INVALID_ARGUMENT`, `TLS_ERR_FROZEN`.
  *
