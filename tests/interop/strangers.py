@@ -53,6 +53,7 @@ class Stranger:
     def __init__(self, program, *arguments, cwd=None):
         # The machine's configuration of OpenSSL must not decide what a test shows.
         environment = {**os.environ, "OPENSSL_CONF": os.devnull, "NODE_OPTIONS": "", "LC_ALL": "C"}
+        environment["PYTHONPATH"] = str(support.CHECKOUT / "python")  # for our examples
         pipe = subprocess.PIPE
         command = [need(program), *map(str, arguments)]
         self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, env=environment, cwd=cwd)
