@@ -1,5 +1,6 @@
 //! Lists of application protocols, for ALPN (RFC 7301) and NPN: names of 1 to 255 bytes, in the order
-//! of preference, kept in the form they have on the wire.
+//! of preference, kept in the form they have on the wire. What was agreed on is told as a C text, so
+//! that a name has no NUL.
 
 use crate::error::{Error, Result};
 
@@ -11,7 +12,7 @@ pub struct ProtocolList(Vec<u8>);
 
 impl ProtocolList {
     /// # Errors
-    /// `InvalidArgument`: no name, an empty one, one of more than 255 bytes, or too many.
+    /// `InvalidArgument`: no name, an empty one, one of more than 255 bytes or with a NUL, or too many.
     pub fn from_names<'a>(names: impl IntoIterator<Item = &'a [u8]>) -> Result<ProtocolList> {
         let mut wire = Vec::new();
         for name in names {
@@ -45,7 +46,12 @@ impl ProtocolList {
                         "the list of protocols is cut short: each name has its length before it",
                     ))
                 }
-                (_, Some(next)) => rest = next,
+                (_, Some(next)) => {
+                    if after[..after.len() - next.len()].contains(&0) {
+                        return Err(refused("a protocol's name has a NUL"));
+                    }
+                    rest = next;
+                }
             }
         }
         Ok(ProtocolList(wire.to_owned()))
@@ -132,7 +138,15 @@ mod tests {
             assert!(ProtocolList::from_names(names).is_err());
         }
         let much = [&[255u8][..], &[b'x'; 255]].concat().repeat(257);
-        for wire in [&b""[..], b"\0", b"\x01a\0", b"\x02a", b"\x01a\x05", &much] {
+        for wire in [
+            &b""[..],
+            b"\0",
+            b"\x01a\0",
+            b"\x02a",
+            b"\x01a\x05",
+            b"\x03a\0b",
+            &much,
+        ] {
             assert!(ProtocolList::from_wire(wire).is_err());
         }
     }

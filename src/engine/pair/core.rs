@@ -250,6 +250,7 @@ impl Core {
     pub fn fail(&mut self, error: Box<Error>) {
         if !self.closed && self.error.is_none() {
             self.error = Some(error);
+            self.request = None;
             self.drop_input();
         }
     }
