@@ -326,6 +326,8 @@ impl Connection {
         if !renegotiation.take_finished() {
             return None;
         }
+        // It has a limit of its own.
+        self.tls.allow_messages(MESSAGES_IN_A_ROW);
         if let Some(old) = self.facts.take() {
             let reason = self.refusal_name();
             let new = Facts::gather(

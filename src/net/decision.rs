@@ -63,6 +63,9 @@ impl Stream {
 
     /// Begins a renegotiation; the event follows when it is over.
     pub fn renegotiate(self: &Rc<Self>) -> Result<()> {
+        if self.state.get().closed {
+            return Err(Error::state("the stream is closed"));
+        }
         let serving = self.state.get().serving;
         let (begun, sent) = {
             let mut io = self.io.borrow_mut();
