@@ -400,7 +400,7 @@ impl SecurePair {
             }
             core.closed = true;
             core.error = None;
-            core.request = None;
+            core.cancel_request();
             core.drop_input();
         }
         self.calls.borrow_mut().clear();

@@ -136,14 +136,23 @@ impl Request {
         state.waits = true;
         state.answer.take()
     }
+
+    /// The question is gone, though somebody may still hold the request.
+    pub fn cancel(&self) {
+        let forget = {
+            let mut state = self.lock();
+            state.used_up = true;
+            state.forget.take()
+        };
+        if let Some(forget) = forget {
+            forget();
+        }
+    }
 }
 
 impl Drop for Request {
     fn drop(&mut self) {
-        let forget = self.lock().forget.take();
-        if let Some(forget) = forget {
-            forget();
-        }
+        self.cancel();
     }
 }
 

@@ -551,7 +551,9 @@ impl Stream {
             }
             io.unsent = Vec::new();
             io.sent = 0;
-            io.request = None;
+            if let Some(request) = io.request.take() {
+                request.cancel();
+            }
             if let Some(mut connecting) = io.connecting.take() {
                 connecting.give_up(&self.event_loop);
             }

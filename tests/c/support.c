@@ -1,6 +1,7 @@
 #include "support.h"
 
 #include <dirent.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -167,4 +168,10 @@ bool is_pattern(const uint8_t *bytes, size_t length, size_t position) {
         }
     }
     return true;
+}
+
+void in_a_thread(void *(*work)(void *), void *argument) {
+    pthread_t thread;
+    REQUIRE(pthread_create(&thread, NULL, work, argument) == 0);
+    REQUIRE(pthread_join(thread, NULL) == 0);
 }

@@ -47,6 +47,9 @@ bool runs_natively(void);
 /* Turns the loop for so long. */
 void run_for(tls_loop *loop, int milliseconds);
 
+/* Runs `work` in another thread, to its end. */
+void in_a_thread(void *(*work)(void *), void *argument);
+
 /* ---- certificates ---- */
 
 /* Full path of a file that scripts/make-certs made, in TLSPAIR_TEST_CERTS. Valid for 8 calls. */

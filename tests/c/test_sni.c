@@ -2,7 +2,6 @@
  * that all of the chosen context's policy counts. */
 #include "pairs.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -242,12 +241,6 @@ static void *answer_elsewhere(void *argument) {
     struct chooser *chooser = argument;
     CHECK_OK(tls_request_resolve_context(chooser->request, chooser->context));
     return NULL;
-}
-
-static void in_a_thread(void *(*work)(void *), void *argument) {
-    pthread_t thread;
-    REQUIRE(pthread_create(&thread, NULL, work, argument) == 0);
-    REQUIRE(pthread_join(thread, NULL) == 0);
 }
 
 static void s22_pair_answered_later_from_another_thread(void) {

@@ -86,6 +86,13 @@ impl Core {
         Ok(())
     }
 
+    /// Nobody waits for the answer any more.
+    pub fn cancel_request(&mut self) {
+        if let Some(request) = self.request.take() {
+            request.cancel();
+        }
+    }
+
     /// Goes on if the question was answered.
     pub fn take_answer(&mut self) {
         let Some(request) = &self.request else {
@@ -250,7 +257,7 @@ impl Core {
     pub fn fail(&mut self, error: Box<Error>) {
         if !self.closed && self.error.is_none() {
             self.error = Some(error);
-            self.request = None;
+            self.cancel_request();
             self.drop_input();
         }
     }
