@@ -1,7 +1,7 @@
 /* A stream destroyed inside each callback of its own, on the server's side and while the library waits
  * for a decision, and written to in phases where others do not write: nothing but close comes after it,
  * and what was written comes in order (cases 100, 103; S61). The client's side is in test_stream_life. */
-#include "support.h"
+#include "pairs.h"
 
 #include <string.h>
 
@@ -172,6 +172,81 @@ static void c100_destroy_in_check_identity(void) {
     rig_close(&rig);
 }
 
+/* ---- pairs, the same ---- */
+
+struct pair_decision {
+    bool frees;
+    tls_request *request;
+    int asked;
+};
+
+static void end_pair(tls_secure_pair *pair, struct pair_decision *decision, tls_request *request) {
+    decision->asked++;
+    decision->request = request;
+    CHECK_OK(decision->frees ? tls_secure_pair_free(pair) : tls_secure_pair_destroy(pair));
+    CHECK_EQUAL(tls_secure_pair_write(pair, "x", 1), decision->frees ? TLS_ERR_INVALID_HANDLE : TLS_ERR_INVALID_STATE);
+}
+
+static void end_in_sni(tls_secure_pair *pair, const char *servername, tls_request *request, void *user_data) {
+    CHECK_TEXT(servername, "localhost");
+    end_pair(pair, user_data, request);
+}
+
+static void end_in_check_certificate(tls_secure_pair *pair, const tls_certificate *certificate, tls_request *request,
+    void *user_data) {
+    CHECK(tls_certificate_subject(certificate) != NULL);
+    end_pair(pair, user_data, request);
+    /* It is not the pair's. */
+    CHECK_TEXT(tls_certificate_subject_field(certificate, "CN", 0), "tlspair client");
+}
+
+static void end_in_check_identity(tls_secure_pair *pair, const tls_certificate *certificate, const char *name,
+    tls_request *request, void *user_data) {
+    CHECK_OK(tls_check_server_identity(certificate, name));
+    end_pair(pair, user_data, request);
+    CHECK_OK(tls_check_server_identity(certificate, "localhost"));
+}
+
+static void c100_pairs_end_in_each_decision(void) {
+    tls_context *servers = server_context(), *clients = client_context_with_identity();
+    for (int round = 0; round < 6; round++) {
+        struct pair_decision decision = {.frees = round % 2 == 1};
+        struct side client, server;
+        side_open_client(&client, clients);
+        side_open_server(&server, servers);
+        struct side *ended = round / 2 == 2 ? &client : &server;
+        if (round / 2 == 0) {
+            CHECK_OK(tls_secure_pair_on_sni(server.pair, end_in_sni, &decision));
+        } else if (round / 2 == 1) {
+            side_free(&server);
+            memset(&server, 0, sizeof server);
+            side_watch(&server, tls_secure_pair_new(servers, 1, 1, 1));
+            CHECK_OK(tls_secure_pair_on_check_certificate(server.pair, end_in_check_certificate, &decision));
+        } else {
+            CHECK_OK(tls_secure_pair_on_check_identity(client.pair, end_in_check_identity, &decision));
+        }
+        CHECK_OK(tls_secure_pair_start(client.pair));
+        uint8_t bytes[16384];
+        for (int turn = 0; turn < 8; turn++) {
+            tls_secure_pair *const ways[2][2] = {{client.pair, server.pair}, {server.pair, client.pair}};
+            for (int way = 0; way < 2; way++) {
+                size_t length = 0;
+                tls_secure_pair_take(ways[way][0], bytes, sizeof bytes, &length);
+                tls_secure_pair_feed(ways[way][1], bytes, length, NULL);
+            }
+        }
+        CHECK_EQUAL(decision.asked, 1);
+        /* An answer to what is destroyed does nothing; the question goes with the pair. */
+        tls_request_reject(decision.frees ? NULL : decision.request, NULL);
+        CHECK_TEXT(ended->log, decision.frees ? "" : "c0");
+        CHECK_EQUAL(tls_secure_pair_free(ended->pair), decision.frees ? TLS_ERR_INVALID_HANDLE : TLS_OK);
+        CHECK_EQUAL(tls_request_reject(decision.request, NULL), TLS_ERR_INVALID_HANDLE);
+        side_free(ended == &client ? &server : &client);
+    }
+    CHECK_OK(tls_context_free(servers));
+    CHECK_OK(tls_context_free(clients));
+}
+
 /* ---- writes ---- */
 
 static uint8_t early[20000];
@@ -248,6 +323,7 @@ int main(int argc, char **argv) {
     RUN(c100_destroy_in_sni);
     RUN(c100_destroy_in_check_certificate);
     RUN(c100_destroy_in_check_identity);
+    RUN(c100_pairs_end_in_each_decision);
     RUN(c103_the_server_writes_in_the_handshake);
     RUN(c103_writes_to_what_is_over);
     return check_end();
