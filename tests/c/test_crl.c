@@ -170,6 +170,46 @@ static void s14_s15_well_known_roots(void) {
     }
 }
 
+/* The lists of a context that the client's server name brings in count, and those of the server that
+ * was asked do not. */
+static void s15_s57_lists_by_server_name(void) {
+    static const struct {
+        const char *client, *asked_crl, *named_crl, *error;
+    } clients[] = {
+        {"client", NULL, "crl.pem", NULL},
+        {"client-revoked", NULL, "crl.pem", "CERT_REVOKED"},
+        {"client-revoked", "crl.pem", NULL, NULL},
+        {"client", "crl.pem", "crl-expired.pem", "CRL_HAS_EXPIRED"},
+    };
+    for (size_t i = 0; i < sizeof clients / sizeof clients[0]; i++) {
+        struct rig rig;
+        struct witness client = {0};
+        tls_context *asked = server_context(), *named = server_context();
+        if (clients[i].asked_crl != NULL) {
+            CHECK_OK(tls_context_add_crl_file(asked, certificate_path(clients[i].asked_crl)));
+        }
+        if (clients[i].named_crl != NULL) {
+            CHECK_OK(tls_context_add_crl_file(named, certificate_path(clients[i].named_crl)));
+        }
+        CHECK_OK(tls_context_set_client_auth(named, TLS_CLIENT_AUTH_REQUIRE));
+        rig_prepare_with(&rig, tls_loop_new(), asked);
+        CHECK_OK(tls_server_add_context(rig.server, "localhost", named));
+        CHECK_OK(tls_context_free(named));
+        use_identity(rig.client_context, clients[i].client);
+        rig_listen(&rig);
+        rig_connect(&rig, &client);
+        RUN_UNTIL(rig.loop, rig.connections + rig.client_errors == 1, 5000);
+        if (clients[i].error == NULL) {
+            CHECK_EQUAL(rig.connections, 1);
+            CHECK_EQUAL(tls_stream_authorized(rig.accepted.stream), 1);
+        } else {
+            CHECK_EQUAL(rig.client_errors, 1);
+            CHECK_TEXT(rig.client_error_name, clients[i].error);
+        }
+        rig_close(&rig);
+    }
+}
+
 int main(int argc, char **argv) {
     check_begin(argc, argv);
     setenv("SSL_CERT_FILE", certificate_path("ca.pem"), 1);
@@ -179,5 +219,6 @@ int main(int argc, char **argv) {
     RUN(s15_calls_add);
     RUN(s15_c013_what_is_no_list);
     RUN(s14_s15_well_known_roots);
+    RUN(s15_s57_lists_by_server_name);
     return check_end();
 }
