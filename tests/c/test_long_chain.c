@@ -97,7 +97,7 @@ static void meet(struct side *client, int between, bool root_is_trusted) {
 
 static void c049_chains_of_some_length(void) {
     static const int lengths[] = {0, 1, 10, 90};
-    for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
+    for (size_t i = 0; i < (runs_natively() ? 4 : 3); i++) {
         struct side client;
         meet(&client, lengths[i], true);
         CHECK_EQUAL(client.secures, 1);
@@ -128,7 +128,10 @@ int main(int argc, char **argv) {
     REQUIRE(key != NULL);
     RUN(c049_chains_of_some_length);
     RUN(c049_chain_too_deep);
-    RUN(c049_chain_too_large);
+    /* The same under valgrind, but for the time that making the chain takes. */
+    if (runs_natively()) {
+        RUN(c049_chain_too_large);
+    }
     EVP_PKEY_free(key);
     return check_end();
 }

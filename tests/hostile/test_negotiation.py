@@ -1,4 +1,6 @@
-"""Offers that have nothing in common with ours, and answers that nobody asked for (cases 42, 46, 49 to 51)."""
+"""Offers that have nothing in common with ours, and answers that nobody asked for (cases 41, 42, 46,
+49 to 51).
+"""
 
 import hostile
 import ours
@@ -18,6 +20,16 @@ from tlslite.messages import Message, ServerHello
 
 # SHA-256 of "HelloRetryRequest" (RFC 8446, 4.1.3).
 RETRY = bytes.fromhex("CF21AD74E59A6111BE1D8C021E65B891C2A211167ABB8C5E079E09E2C8A8339C")
+
+# ---- case 41 ----
+
+
+@pytest.mark.parametrize("wire", [(3, 1), (3, 2)], ids=["1.0", "1.1"])
+def test_c041_old_versions_only(victim, wire):
+    old = settings(minVersion=(3, 1), maxVersion=wire)
+    error = victim.refuses(settings=old, alert="protocol_version")
+    assert error.name == "ERR_SSL_UNSUPPORTED_PROTOCOL"
+
 
 # ---- case 42 ----
 
