@@ -9,6 +9,7 @@ use mio::event::Event as Readiness;
 
 use super::buffers::{Windows, CHUNK_LENGTH};
 use super::stream::{update, Io, Stream};
+use super::transport::Transport;
 use crate::engine::{Event, PLAIN_LENGTH};
 use crate::error::{Error, Result, Status};
 
@@ -34,7 +35,23 @@ impl Stream {
             if readiness.is_readable() || to_the_end {
                 stream.receive(windows, to_the_end);
             }
+            if readiness.is_error() {
+                stream.notice_reset();
+            }
         });
+    }
+
+    /// A peer that resets while its handshake waits for a decision is gone, though nothing is read
+    /// as long as that takes, and its question with it.
+    fn notice_reset(self: &Rc<Self>) {
+        let cause = {
+            let io = self.io.borrow();
+            let waiting = io.transport.as_ref().filter(|_| io.request.is_some());
+            waiting.and_then(Transport::take_error)
+        };
+        if let Some(cause) = cause {
+            self.transport_failed("read", &cause);
+        }
     }
 
     /// Serves what was left over, or held back until now.

@@ -110,6 +110,11 @@ impl Transport {
         }
     }
 
+    /// The error that the system has noted and not told yet.
+    pub fn take_error(&self) -> Option<io::Error> {
+        self.socket()?.take_error().ok().flatten()
+    }
+
     /// Has the system drop what it still holds for the peer when the socket is closed (RST). Else
     /// it would keep that, megabytes even, for as long as the peer does not read.
     pub fn abort(&self) {
