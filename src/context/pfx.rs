@@ -13,10 +13,9 @@ use crate::sys::pkcs12::{Contents, Pkcs12};
 /// Nobody writes more, and each million costs half a second: a damaged number must not cost hours.
 const MAX_MAC_ROUNDS: i64 = 10_000_000;
 
-/// Of libcrypto's PKCS12: `PKCS12_R_MAC_VERIFY_FAILURE`, `PKCS12_R_MAC_ABSENT`.
+/// Of libcrypto's PKCS12: `PKCS12_R_MAC_VERIFY_FAILURE`, and `PKCS12_R_PKCS12_CIPHERFINAL_ERROR`, which
+/// means that the decrypted bytes make no sense.
 const MAC_VERIFY_FAILURE: u64 = 0x1180_0071;
-const MAC_ABSENT: u64 = 0x1180_006c;
-/// `PKCS12_R_PKCS12_CIPHERFINAL_ERROR`: the decrypted bytes make no sense.
 const CIPHERFINAL_ERROR: u64 = 0x1180_0074;
 
 const UNDECODABLE: &str = "the contents of the file cannot be decoded";
@@ -111,16 +110,12 @@ impl Pfx {
 
 /// Why OpenSSL did not parse a file.
 fn refusal(file: &Pkcs12, passphrase: Option<&[u8]>, entries: Vec<OpensslEntry>) -> Box<Error> {
-    if !file.has_mac() && (has(&entries, MAC_ABSENT) || has(&entries, CIPHERFINAL_ERROR)) {
-        let mut error = unreadable(
-            "ERR_OSSL_PKCS12_MAC_ABSENT",
-            "the file has no checksum (MAC) to try a passphrase with: OpenSSL takes that with an \
-             empty passphrase only; write it anew, without -nomac",
-        );
-        error.openssl = entries;
-        return error;
-    }
-    if has(&entries, MAC_VERIFY_FAILURE) {
+    let is_wrong = if file.has_mac() {
+        MAC_VERIFY_FAILURE
+    } else {
+        CIPHERFINAL_ERROR
+    };
+    if has(&entries, is_wrong) {
         return wrong_passphrase(passphrase, entries);
     }
     if has(&entries, error_queue::EVP_UNSUPPORTED) {
@@ -141,7 +136,7 @@ fn wrong_passphrase(passphrase: Option<&[u8]>, entries: Vec<OpensslEntry>) -> Bo
         ),
         Some(_) => (
             "ERR_OSSL_PKCS12_MAC_VERIFY_FAILURE",
-            "the file's checksum does not hold: the passphrase is wrong, or the file is damaged",
+            "the file cannot be decrypted: the passphrase is wrong, or the file is damaged",
         ),
     };
     let mut error = Error::new(Status::Passphrase, name, message);

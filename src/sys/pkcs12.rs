@@ -3,7 +3,7 @@
 use std::ptr;
 
 use foreign_types::ForeignType;
-use libc::{c_int, c_long};
+use libc::{c_char, c_int, c_long};
 use openssl::pkey::{PKey, Private};
 use openssl::stack::Stack;
 use openssl::x509::{X509Ref, X509};
@@ -25,7 +25,10 @@ extern "C" {
 }
 
 /// A decoded file; what is in it may still be encrypted.
-pub struct Pkcs12(*mut PKCS12);
+pub struct Pkcs12 {
+    file: *mut PKCS12,
+    has_mac: bool,
+}
 
 /// What was in the file, encoded, so that it outlives the providers that decrypted it.
 pub struct Encoded {
@@ -50,13 +53,17 @@ impl Pkcs12 {
         let mut start = der.as_ptr();
         // SAFETY: reads `length` bytes at most; the result is NULL or ours.
         let file = unsafe { openssl_sys::d2i_PKCS12(ptr::null_mut(), &mut start, length) };
-        (!file.is_null()).then_some(Pkcs12(file))
+        if file.is_null() {
+            return None;
+        }
+        // SAFETY: a live file.
+        let has_mac = unsafe { PKCS12_mac_present(file) == 1 };
+        Some(Pkcs12 { file, has_mac })
     }
 
     /// Is there a checksum under the passphrase?
     pub fn has_mac(&self) -> bool {
-        // SAFETY: a live file.
-        unsafe { PKCS12_mac_present(self.0) == 1 }
+        self.has_mac
     }
 
     /// How many rounds the checksum's key costs; 1 if the file does not say, below 0 for a number
@@ -68,12 +75,30 @@ impl Pkcs12 {
         #[allow(clippy::useless_conversion)]
         // SAFETY: a live file; the result is NULL or a part of it.
         unsafe {
-            PKCS12_get0_mac(null(), ptr::null_mut(), null(), &mut rounds, self.0);
+            PKCS12_get0_mac(null(), ptr::null_mut(), null(), &mut rounds, self.file);
             if rounds.is_null() {
                 return 1;
             }
             i64::from(openssl_sys::ASN1_INTEGER_get(rounds))
         }
+    }
+
+    /// Adds a checksum that holds. OpenSSL 3.0 takes no passphrase for a file without one, and newer
+    /// ones do; whether it is right shows when it decrypts.
+    ///
+    /// # Safety
+    /// `passphrase` is NUL-terminated.
+    unsafe fn add_mac(&self, passphrase: *const c_char) -> Option<()> {
+        const TO_ITS_END: c_int = -1;
+        const ROUNDS: c_int = 1;
+        let new_salt = ptr::null_mut();
+        // SAFETY: a live file, and the caller's promise.
+        let done = unsafe {
+            let digest = openssl_sys::EVP_sha256();
+            let file = self.file;
+            openssl_sys::PKCS12_set_mac(file, passphrase, TO_ITS_END, new_salt, 0, ROUNDS, digest)
+        };
+        (done == 1).then_some(())
     }
 
     /// Checks and decrypts everything. No passphrase and an empty one are the same here: which of the
@@ -83,15 +108,19 @@ impl Pkcs12 {
         let terminated = passphrase.map(|bytes| Secret::new([bytes, b"\0"].concat()));
         let passphrase = terminated
             .as_ref()
-            .map_or(ptr::null(), |bytes| bytes.as_ptr());
+            .map_or(ptr::null(), |bytes| bytes.as_ptr().cast());
+        if !self.has_mac && terminated.as_ref().is_some_and(|bytes| bytes.len() > 1) {
+            // SAFETY: NUL-terminated.
+            unsafe { self.add_mac(passphrase) }?;
+        }
         let (mut key, mut certificate, mut others) =
             (ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
         // SAFETY: a live file, a passphrase that is NULL or NUL-terminated, and places for the
         // results, which stay NULL when it fails.
         let done = unsafe {
             openssl_sys::PKCS12_parse(
-                self.0,
-                passphrase.cast(),
+                self.file,
+                passphrase,
                 &mut key,
                 &mut certificate,
                 &mut others,
@@ -121,7 +150,7 @@ impl Pkcs12 {
 impl Drop for Pkcs12 {
     fn drop(&mut self) {
         // SAFETY: ours, freed once.
-        unsafe { openssl_sys::PKCS12_free(self.0) };
+        unsafe { openssl_sys::PKCS12_free(self.file) };
     }
 }
 
@@ -147,7 +176,6 @@ impl Encoded {
 mod tests {
     use super::*;
     use crate::sys::legacy::Legacy;
-    use libc::c_char;
     use openssl::cipher::Cipher;
     use openssl::ec::{EcGroup, EcKey};
     use openssl::nid::Nid;
@@ -173,19 +201,23 @@ mod tests {
         let key = PKey::from_ec_key(EcKey::generate(&group).unwrap()).unwrap();
         let passphrase = passphrase.map_or(ptr::null(), std::ffi::CStr::as_ptr);
         // SAFETY: all is live or NULL; the result is ours.
-        let file = Pkcs12(unsafe {
+        let file = unsafe {
             let (cipher, null) = (cipher.as_raw(), ptr::null_mut());
             let (name, leaf, others) = (ptr::null(), ptr::null_mut(), null);
             let key = key.as_ptr();
             PKCS12_create(passphrase, name, key, leaf, others, cipher, cipher, 0, 0, 0)
-        });
-        assert!(!file.0.is_null());
+        };
+        assert!(!file.is_null());
+        let file = Pkcs12 {
+            file,
+            has_mac: true,
+        };
         // SAFETY: a live file, and room for as much as it says it needs.
         unsafe {
-            let length = openssl_sys::i2d_PKCS12(file.0, ptr::null_mut());
+            let length = openssl_sys::i2d_PKCS12(file.file, ptr::null_mut());
             let mut der = vec![0; usize::try_from(length).unwrap()];
             let mut place = der.as_mut_ptr();
-            openssl_sys::i2d_PKCS12(file.0, &mut place);
+            openssl_sys::i2d_PKCS12(file.file, &mut place);
             der
         }
     }

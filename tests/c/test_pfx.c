@@ -44,6 +44,8 @@ static void s10_every_way_of_writing(void) {
         {"pfx-empty.pfx", NULL},
         {"pfx-no-mac-empty.pfx", ""},
         {"pfx-no-mac-empty.pfx", NULL},
+        {"pfx-no-mac.pfx", "secret"},
+        {"pfx-plain.pfx", "of no use"},
         {"pfx-plain.pfx", ""},
         {"pfx-plain.pfx", NULL},
         {"pfx-utf8.pfx", "s\xc3\xa9same \xe2\x86\x92"},
@@ -171,9 +173,20 @@ static void c011_each_reason_has_its_own_error(void) {
     }
     check_refused("pfx-no-key.pfx", "secret", TLS_ERR_KEY, "ERR_CRYPTO_OPERATION_FAILED");
     check_refused("pfx-no-cert.pfx", "secret", TLS_ERR_CERTIFICATE, "ERR_CRYPTO_OPERATION_FAILED");
-    check_refused("pfx-no-mac.pfx", "secret", TLS_ERR_CERTIFICATE, "ERR_OSSL_PKCS12_MAC_ABSENT");
-    check_refused("pfx-no-mac.pfx", NULL, TLS_ERR_CERTIFICATE, "ERR_OSSL_PKCS12_MAC_ABSENT");
     check_refused("no-such.pfx", NULL, TLS_ERR_FILE, "ENOENT");
+}
+
+/* Without a checksum, a wrong passphrase shows in what comes out: in one of 256 cases it looks right, and
+ * makes garbage. */
+static void c011_without_a_checksum(void) {
+    static const char *const wrong[] = {NULL, "", "Secret"};
+    tls_context *context = tls_context_new();
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        tls_status status = tls_context_set_pfx_file(context, certificate_path("pfx-no-mac.pfx"), wrong[i]);
+        CHECK(status == TLS_ERR_PASSPHRASE || status == TLS_ERR_CERTIFICATE);
+    }
+    CHECK_OK(tls_context_set_pfx_file(context, certificate_path("pfx-no-mac.pfx"), "secret"));
+    CHECK_OK(tls_context_free(context));
 }
 
 static void c011_what_is_no_such_file(void) {
@@ -284,6 +297,7 @@ int main(int argc, char **argv) {
     RUN(s10_either_a_file_or_its_pieces);
     RUN(s10_the_last_good_file_counts);
     RUN(c011_each_reason_has_its_own_error);
+    RUN(c011_without_a_checksum);
     RUN(c011_what_is_no_such_file);
     RUN(c011_missing_contents);
     RUN(c011_mutations);
