@@ -246,11 +246,8 @@ fn decode_key(block: &Block, passphrase: Option<&[u8]>) -> Result<PKey<Private>>
         return Err(undecodable(block));
     }
     let mut entries = error_queue::drain();
-    let is_unsupported = |entries: &[OpensslEntry]| {
-        entries
-            .iter()
-            .any(|entry| entry.code == error_queue::EVP_UNSUPPORTED)
-    };
+    let is_unsupported =
+        |entries: &[OpensslEntry]| error_queue::contains(entries, error_queue::EVP_UNSUPPORTED);
     if passphrase.is_some() && is_unsupported(&entries) {
         if let Some(legacy) = Legacy::load() {
             let encoded = legacy.run(|| {

@@ -8,7 +8,7 @@ use super::pem;
 use crate::error::{Error, OpensslEntry, Result, Status};
 use crate::sys::error_queue;
 use crate::sys::legacy::Legacy;
-use crate::sys::pkcs12::{Contents, Pkcs12};
+use crate::sys::pkcs12::{Contents, Encoded, Pkcs12};
 
 /// Nobody writes more, and each million costs half a second: a damaged number must not cost hours.
 const MAX_MAC_ROUNDS: i64 = 10_000_000;
@@ -55,23 +55,7 @@ impl Pfx {
                 "the file asks for a number of rounds to check its passphrase that nobody writes",
             ));
         }
-        let mut encoded = file.parse(passphrase);
-        if encoded.is_none() {
-            let mut entries = error_queue::drain();
-            if has(&entries, error_queue::EVP_UNSUPPORTED) {
-                let Some(legacy) = Legacy::load() else {
-                    return Err(unsupported(entries, NO_LEGACY));
-                };
-                encoded = legacy.run(|| file.parse(passphrase));
-                if encoded.is_none() {
-                    entries = error_queue::drain();
-                }
-            }
-            if encoded.is_none() {
-                return Err(refusal(&file, passphrase, entries));
-            }
-        }
-        let contents = encoded.and_then(|encoded| encoded.decode());
+        let contents = decrypt(&file, passphrase)?.decode();
         Pfx::of(contents.ok_or_else(|| error_queue::take_error(Status::Certificate, UNDECODABLE))?)
     }
 
@@ -108,6 +92,21 @@ impl Pfx {
     }
 }
 
+fn decrypt(file: &Pkcs12, passphrase: Option<&[u8]>) -> Result<Encoded> {
+    if let Some(encoded) = file.parse(passphrase) {
+        return Ok(encoded);
+    }
+    let entries = error_queue::drain();
+    if !error_queue::contains(&entries, error_queue::EVP_UNSUPPORTED) {
+        return Err(refusal(file, passphrase, entries));
+    }
+    let Some(legacy) = Legacy::load() else {
+        return Err(unsupported(entries, NO_LEGACY));
+    };
+    let encoded = legacy.run(|| file.parse(passphrase));
+    encoded.ok_or_else(|| refusal(file, passphrase, error_queue::drain()))
+}
+
 /// Why OpenSSL did not parse a file.
 fn refusal(file: &Pkcs12, passphrase: Option<&[u8]>, entries: Vec<OpensslEntry>) -> Box<Error> {
     let is_wrong = if file.has_mac() {
@@ -115,17 +114,13 @@ fn refusal(file: &Pkcs12, passphrase: Option<&[u8]>, entries: Vec<OpensslEntry>)
     } else {
         CIPHERFINAL_ERROR
     };
-    if has(&entries, is_wrong) {
+    if error_queue::contains(&entries, is_wrong) {
         return wrong_passphrase(passphrase, entries);
     }
-    if has(&entries, error_queue::EVP_UNSUPPORTED) {
+    if error_queue::contains(&entries, error_queue::EVP_UNSUPPORTED) {
         return unsupported(entries, NOWHERE);
     }
     error_queue::from_entries(Status::Certificate, UNDECODABLE, entries)
-}
-
-fn has(entries: &[OpensslEntry], code: u64) -> bool {
-    entries.iter().any(|entry| entry.code == code)
 }
 
 fn wrong_passphrase(passphrase: Option<&[u8]>, entries: Vec<OpensslEntry>) -> Box<Error> {

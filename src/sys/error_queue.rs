@@ -74,6 +74,10 @@ pub fn drain() -> Vec<OpensslEntry> {
     entries
 }
 
+pub fn contains(entries: &[OpensslEntry], code: u64) -> bool {
+    entries.iter().any(|entry| entry.code == code)
+}
+
 /// OpenSSL's text for the reason of a code, `wrong version number`.
 pub fn reason(code: u64) -> Option<String> {
     let code = libc::c_ulong::try_from(code).ok()?;
