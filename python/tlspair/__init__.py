@@ -25,6 +25,7 @@ from ._context import ClientAuth, Context
 from ._errors import OpenSSLEntry, TLSError
 from ._loop import Loop
 from ._pair import SecurePair
+from ._request import Request
 from ._server import Server
 from ._stream import Stream
 from .lowlevel import constant, lib
@@ -38,6 +39,7 @@ __all__ = [
     "Context",
     "Loop",
     "OpenSSLEntry",
+    "Request",
     "SecurePair",
     "Server",
     "Stream",

@@ -43,11 +43,14 @@ def path(value: Path, what: str) -> bytes:
 
 def passphrase(value: Union[str, Data, None]) -> Optional[bytes]:
     """A passphrase, as text or as the bytes themselves."""
-    if value is None:
-        return None
-    encoded = value.encode("utf-8") if isinstance(value, str) else data(value, "passphrase")
+    return None if value is None else bytes_or_text(value, "passphrase")
+
+
+def bytes_or_text(value: Union[str, Data], what: str) -> bytes:
+    """What is text for most, and bytes for C, which ends it at a NUL."""
+    encoded = value.encode("utf-8") if isinstance(value, str) else data(value, what)
     if b"\0" in encoded:
-        raise ValueError("passphrase has an embedded NUL")
+        raise ValueError(f"{what} has an embedded NUL")
     return encoded
 
 

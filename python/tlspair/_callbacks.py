@@ -4,27 +4,25 @@ There is one C function for each kind of event, made once and never freed: so no
 library still calls can go away. A callback finds its object by a token that travels as the user
 data. Objects that live by their loop (server, stream, posted functions) are held here until the
 library runs their destroy callback; pairs are held weakly, because they only ever call back while
-one of their own methods runs.
+one of their own methods runs, and that they are ready is nothing to a pair that nobody has.
 
-An exception cannot pass through C. It is kept, and raised again by the call during which it
-happened: `Loop.run`, `Loop.run_once`, `SecurePair.feed`, ...
+Exceptions go through `_frames`; one in a callback that was asked something is also its answer: no.
 """
 
 from __future__ import annotations
 
 import codecs
 import itertools
-import sys
-import threading
 import weakref
 from ctypes import string_at
-from types import SimpleNamespace
-from typing import Any, Callable, Dict, List, Optional, Tuple, TypeVar
+from typing import Any, Callable, Dict, Optional, Tuple, TypeVar
 
+from ._certificate import certificate_from
 from ._errors import check, error_from
-from .lowlevel import TYPES, lib
+from ._frames import keep, running
+from ._request import Request, refuse
+from .lowlevel import CALLBACKS, TYPES, lib
 
-_Result = TypeVar("_Result")
 # A callback comes back with its own type, so that `@stream.on_data` leaves a function what it is.
 Callback = TypeVar("Callback", bound=Optional[Callable[..., object]])
 
@@ -34,58 +32,6 @@ _Convert = Callable[..., Optional[Tuple[Any, ...]]]
 _tokens = itertools.count(1)
 _held: Dict[int, Any] = {}
 _weak: "weakref.WeakValueDictionary[int, Any]" = weakref.WeakValueDictionary()
-
-
-class _Frame:
-    """One call that may run callbacks."""
-
-    __slots__ = ("kept", "stop")
-
-    def __init__(self, stop: Optional[Callable[[], object]]) -> None:
-        self.kept: Optional[BaseException] = None
-        self.stop = stop
-
-
-class _Frames(threading.local):
-    def __init__(self) -> None:
-        self.stack: List[_Frame] = []
-
-
-_frames = _Frames()
-
-
-def running(call: Callable[..., _Result], *arguments: object, stop: Optional[Callable[[], object]] = None) -> _Result:
-    """Make a call that may run callbacks, and raise what they raised.
-
-    `stop` is called at once at the first exception, so that a call that would go on ends.
-    """
-    frame = _Frame(stop)
-    _frames.stack.append(frame)
-    try:
-        result = call(*arguments)
-    finally:
-        _frames.stack.pop()
-    if frame.kept is not None:
-        try:
-            raise frame.kept
-        finally:
-            frame.kept = None  # else exception, traceback and frame keep each other alive
-    return result
-
-
-def _keep(error: BaseException) -> None:
-    """Keep the first exception for the innermost call; report those that nobody can raise."""
-    frame = _frames.stack[-1] if _frames.stack else None
-    if frame is None or frame.kept is not None:
-        message = "Exception ignored in a tlspair callback"
-        arguments = SimpleNamespace(
-            exc_type=type(error), exc_value=error, exc_traceback=error.__traceback__, err_msg=message, object=None
-        )
-        sys.unraisablehook(arguments)
-        return
-    frame.kept = error
-    if frame.stop is not None:
-        frame.stop()
 
 
 def hold(target: object) -> int:
@@ -125,7 +71,7 @@ def _post(_loop: int, token: int) -> None:
         if function is not None:
             function()
     except BaseException as error:
-        _keep(error)
+        keep(error)
 
 
 destroy_callback = TYPES["tls_destroy_callback"](_destroy)
@@ -160,13 +106,41 @@ def _client_error(server: Any, error: int, stream: int) -> Tuple[Any, ...]:
     return (error_from(error), server._adopt(stream))
 
 
+def _sni(server: Any, stream: int, servername: bytes, request: int) -> Tuple[Any, ...]:
+    return (server._adopt(stream), servername.decode("utf-8"), Request(request))
+
+
+def _check_certificate(server: Any, stream: int, certificate: int, request: int) -> Tuple[Any, ...]:
+    return (server._adopt(stream), *_peer_certificate(server, certificate, request))
+
+
+def _peer_sni(_target: Any, servername: bytes, request: int) -> Tuple[Any, ...]:
+    return (servername.decode("utf-8"), Request(request))
+
+
+def _peer_certificate(_target: Any, certificate: int, request: int) -> Tuple[Any, ...]:
+    # The callback may keep it for longer than C's lives.
+    return (certificate_from(lib.tls_certificate_copy(certificate)), Request(request))
+
+
+def _check_identity(target: Any, certificate: int, name: Optional[bytes], request: int) -> Tuple[Any, ...]:
+    kept, question = _peer_certificate(target, certificate, request)
+    return (kept, None if name is None else name.decode("utf-8"), question)
+
+
 class _Event:
-    """One kind of event: its C function, and NULL of the same type to take it away."""
+    """One kind of event: its C function, and NULL of the same type to take it away.
+
+    `once`: it comes once for each `register`, which is another function than `_on_EVENT` then.
+    """
 
     __slots__ = ("register", "function", "null")
 
-    def __init__(self, prefix: str, event: str, callback_type: str, convert: _Convert) -> None:
+    def __init__(
+        self, prefix: str, event: str, callback_type: str, convert: _Convert, once: Optional[str] = None
+    ) -> None:
         find = (_weak if prefix == "tls_secure_pair" else _held).get
+        asks = "tls_request *" in CALLBACKS[callback_type]
 
         def dispatch(_handle: int, *arguments: Any) -> None:
             try:
@@ -174,14 +148,18 @@ class _Event:
                 if event == "end" and target is not None and not target._flush_decoder():
                     return
                 handler = None if target is None else target._handlers.get(event)
+                if once is not None and handler is not None:
+                    del target._handlers[event]
                 if handler is not None:
                     converted = convert(target, *arguments[:-1])
                     if converted is not None:
                         handler(target, *converted)
             except BaseException as error:
-                _keep(error)
+                if asks:
+                    refuse(arguments[-2], error)
+                keep(error)
 
-        self.register = getattr(lib, f"{prefix}_on_{event}")
+        self.register = getattr(lib, f"{prefix}_{once or 'on_' + event}")
         self.function = TYPES[callback_type](dispatch)
         self.null = TYPES[callback_type]()
 
@@ -196,6 +174,8 @@ SERVER_EVENTS = _events(
     secure_connection=("tls_server_stream_callback", _stream),
     client_error=("tls_client_error_callback", _client_error),
     error=("tls_server_error_callback", _error),
+    sni=("tls_server_sni_callback", _sni),
+    check_certificate=("tls_server_check_certificate_callback", _check_certificate),
     close=("tls_server_callback", _nothing),
 )
 STREAM_EVENTS = _events(
@@ -206,6 +186,7 @@ STREAM_EVENTS = _events(
     drain=("tls_stream_callback", _nothing),
     timeout=("tls_stream_callback", _nothing),
     error=("tls_stream_error_callback", _error),
+    check_identity=("tls_stream_check_identity_callback", _check_identity),
     close=("tls_stream_close_callback", _flag),
 )
 PAIR_EVENTS = _events(
@@ -216,8 +197,18 @@ PAIR_EVENTS = _events(
     drain=("tls_secure_pair_callback", _nothing),
     end=("tls_secure_pair_end_callback", _flag),
     error=("tls_secure_pair_error_callback", _error),
+    sni=("tls_secure_pair_sni_callback", _peer_sni),
+    check_certificate=("tls_secure_pair_check_certificate_callback", _peer_certificate),
+    check_identity=("tls_secure_pair_check_identity_callback", _check_identity),
+    ready=("tls_secure_pair_callback", _nothing),
     close=("tls_secure_pair_close_callback", _flag),
 )
+STREAM_RENEGOTIATED = _Event("tls_stream", "renegotiated", "tls_stream_callback", _nothing, "renegotiate")
+PAIR_RENEGOTIATED = _Event("tls_secure_pair", "renegotiated", "tls_secure_pair_callback", _nothing, "renegotiate")
+
+
+def _ignore(_target: Any) -> None:
+    return None
 
 
 class Emitter:
@@ -249,6 +240,21 @@ class Emitter:
             self._handlers[event] = callback
         return callback
 
+    def _renegotiate(self, kind: _Event, callback: Optional[Callable[..., object]]) -> None:
+        if callback is not None and not callable(callback):
+            raise TypeError(f"the callback cannot be called: {callback!r}")
+
+        def begin() -> int:
+            # It may be over before this returns. One that is under way keeps its callback.
+            before = self._handlers.get("renegotiated")
+            self._handlers["renegotiated"] = callback or _ignore
+            status = kind.register(self._handle, kind.function, self._token)
+            if status < 0:
+                self._handlers["renegotiated"] = before or _ignore
+            return status
+
+        check(running(begin))
+
     def _set_encoding(self, encoding: Optional[str], errors: str) -> None:
         if encoding is None:
             self._decoder = None
@@ -271,5 +277,5 @@ class Emitter:
             if text and handler is not None:
                 handler(self, text)
         except BaseException as error:
-            _keep(error)
+            keep(error)
         return not self._destroyed

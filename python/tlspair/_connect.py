@@ -9,16 +9,18 @@ from ._callbacks import STREAM_EVENTS
 from ._context import Context, context_handle
 from ._errors import check, check_handle
 from ._loop import Loop, loop_handle
+from ._protocols import HasProtocols
 from ._stream import Stream
 from .lowlevel import lib
 
 
-class ConnectOptions:
+class ConnectOptions(HasProtocols):
     """How to connect: by which context, to which name, over what.
 
     They can be used again and again; with a descriptor or a stream set, once.
     """
 
+    _prefix = "tls_connect_options"
     # A socket object to forget once it was given away.
     _given: Optional[arguments.Descriptor] = None
 

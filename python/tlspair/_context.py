@@ -8,6 +8,7 @@ from typing import Optional, Union
 from . import _arguments as arguments
 from ._arguments import Data, Path
 from ._errors import check, check_handle
+from ._protocols import HasProtocols
 from .lowlevel import constant, lib
 
 
@@ -23,13 +24,15 @@ class ClientAuth(enum.IntEnum):
     REQUIRE = constant.TLS_CLIENT_AUTH_REQUIRE
 
 
-class Context:
+class Context(HasProtocols):
     """A certificate and its key, the CAs that are trusted, ciphers and protocol versions.
 
     A context can be shared by any number of servers, connections, pairs, loops and threads. Its
     setters work until it is first used; afterwards they raise `TLSError` (`TLS_ERR_FROZEN`). A
     setter that raises has changed nothing.
     """
+
+    _prefix = "tls_context"
 
     def __init__(self) -> None:
         self._handle = check_handle(lib.tls_context_new())

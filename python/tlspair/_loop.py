@@ -7,8 +7,9 @@ from functools import partial
 from typing import Any, Callable, Optional
 
 from . import _arguments as arguments
-from ._callbacks import destroy_callback, hold, post_callback, release, running
+from ._callbacks import destroy_callback, hold, post_callback, release
 from ._errors import check, check_handle, last_error
+from ._frames import running
 from ._signals import Interruptible
 from .lowlevel import lib
 

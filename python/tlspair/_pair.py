@@ -7,15 +7,17 @@ from typing import Any, Callable, Optional
 
 from . import _arguments as arguments
 from ._arguments import Data
-from ._callbacks import PAIR_EVENTS, Callback, Emitter, know, running
+from ._callbacks import PAIR_EVENTS, PAIR_RENEGOTIATED, Callback, Emitter, know
 from ._certificate import Certificate, certificate_from
 from ._context import Context, context_handle
 from ._errors import check, check_handle
+from ._frames import running
+from ._protocols import HasProtocols
 from ._stream import text_or_none
 from .lowlevel import constant, lib
 
 
-class SecurePair(Emitter):
+class SecurePair(HasProtocols, Emitter):
     """One end of a TLS connection: encrypted bytes on one side, plaintext on the other.
 
     Bring what the peer sent to `feed`, and what `take` gives (or the encrypted event shows) to the
@@ -27,6 +29,7 @@ class SecurePair(Emitter):
     """
 
     _events = PAIR_EVENTS
+    _prefix = "tls_secure_pair"
 
     def __init__(
         self,
@@ -78,6 +81,25 @@ class SecurePair(Emitter):
         """Resume this session, if the server still can."""
         encoded = arguments.data(session, "session")
         check(lib.tls_secure_pair_set_session(self._handle, encoded, len(encoded)))
+
+    def add_context(self, hostname: str, context: Context) -> None:
+        """Server: serve a client that asks for this name by another context, as `Server.add_context`."""
+        name = arguments.text(hostname, "hostname")
+        check(lib.tls_secure_pair_add_context(self._handle, name, context_handle(context, "context")))
+
+    def remove_context(self, hostname: str) -> None:
+        """Server: take away what `add_context` added for a name."""
+        check(lib.tls_secure_pair_remove_context(self._handle, arguments.text(hostname, "hostname")))
+
+    def set_client_renegotiation(
+        self, limit: int = constant.TLS_CLIENT_RENEG_LIMIT, window: float = constant.TLS_CLIENT_RENEG_WINDOW_MS / 1000
+    ) -> None:
+        """How often the peer may renegotiate in so many seconds (TLS 1.2); 0: never.
+
+        Once more is the error `ERR_TLS_SESSION_ATTACK` and the end of the connection. At any time.
+        """
+        count, milliseconds = arguments.integer(limit, "limit", 0, 2**32 - 1), arguments.milliseconds(window, "window")
+        check(lib.tls_secure_pair_set_client_renegotiation(self._handle, count, milliseconds))
 
     # -- what it does
 
@@ -136,6 +158,18 @@ class SecurePair(Emitter):
     def end(self) -> None:
         """Say that nothing more comes from us (close_notify)."""
         self._call(lib.tls_secure_pair_end)
+
+    def renegotiate(self, callback: Optional[Callable[[SecurePair], object]] = None) -> None:
+        """Make the handshake anew (TLS 1.2): a client begins it, a server asks the client for it.
+
+        `callback(pair)`: it is over. Other versions, or a time when it cannot be, raise `TLSError`.
+        Not inside a callback of the pair.
+        """
+        self._renegotiate(PAIR_RENEGOTIATED, callback)
+
+    def disable_renegotiation(self) -> None:
+        """From now on, the peer's attempts to renegotiate end the connection (`ERR_TLS_RENEGOTIATION_DISABLED`)."""
+        check(lib.tls_secure_pair_disable_renegotiation(self._handle))
 
     def destroy(self) -> None:
         """End it: the close event, then only `close` is left to do."""
@@ -197,6 +231,16 @@ class SecurePair(Emitter):
         return text_or_none(lib.tls_secure_pair_servername(self._handle))
 
     @property
+    def alpn_protocol(self) -> Optional[str]:
+        """What ALPN agreed on: `h2`."""
+        return text_or_none(lib.tls_secure_pair_alpn_protocol(self._handle))
+
+    @property
+    def npn_protocol(self) -> Optional[str]:
+        """What NPN agreed on."""
+        return text_or_none(lib.tls_secure_pair_npn_protocol(self._handle))
+
+    @property
     def session(self) -> Optional[bytes]:
         """The session, for `set_session` of another pair; `None` if there is none (yet)."""
         length = c_size_t()
@@ -233,6 +277,32 @@ class SecurePair(Emitter):
     def on_error(self, callback: Callback) -> Callback:
         """`callback(pair, error)`: a `TLSError`; the close event follows."""
         return self._on("error", callback)
+
+    def on_sni(self, callback: Callback) -> Callback:
+        """`callback(pair, servername, request)`: which context serves this name? See `Server.on_sni`."""
+        return self._on("sni", callback)
+
+    def on_check_certificate(self, callback: Callback) -> Callback:
+        """`callback(pair, certificate, request)`: is this client welcome? See `Server.on_check_certificate`."""
+        return self._on("check_certificate", callback)
+
+    def on_check_identity(self, callback: Callback) -> Callback:
+        """`callback(pair, certificate, name, request)`: is this the server that was meant?
+
+        In place of the check of its name (which `check_server_identity` does), for certificates whose
+        chain is good; `name` is what would be verified, `None` if nothing. The request wants
+        `resolve_verdict`, or `reject`; until then nothing is sent.
+        """
+        return self._on("check_identity", callback)
+
+    def on_ready(self, callback: Callback) -> Callback:
+        """`callback(pair)`: a request was answered; the next call on the pair goes on, `feed(b"")` will do.
+
+        It runs on the thread that answers, inside that call, and not for answers inside the callback
+        that brought the request. Mostly it wakes the thread that uses the pair. When `close` or another
+        `on_ready` has returned, it does not run any more.
+        """
+        return self._on("ready", callback)
 
     def on_close(self, callback: Callback) -> Callback:
         """`callback(pair, had_error)`: the last event, once."""

@@ -10,11 +10,12 @@ from ._callbacks import SERVER_EVENTS, Callback, Emitter, destroy_callback, held
 from ._context import Context, context_handle
 from ._errors import check, check_handle, last_error
 from ._loop import Loop, loop_handle
+from ._protocols import HasProtocols
 from ._stream import Stream, text_or_none
-from .lowlevel import lib
+from .lowlevel import constant, lib
 
 
-class Server(Emitter):
+class Server(HasProtocols, Emitter):
     """A TLS server on a loop.
 
     It lives until its close event, whether or not the program keeps it. The `on_...` methods work
@@ -30,6 +31,7 @@ class Server(Emitter):
     """
 
     _events = SERVER_EVENTS
+    _prefix = "tls_server"
 
     def __init__(self, loop: Loop, context: Context) -> None:
         super().__init__()
@@ -125,6 +127,29 @@ class Server(Emitter):
         """Refuse clients whose certificate is missing or not accepted. Off unless set."""
         check(lib.tls_server_set_reject_unauthorized(self._handle, arguments.flag(enabled, "enabled")))
 
+    def set_client_renegotiation(
+        self, limit: int = constant.TLS_CLIENT_RENEG_LIMIT, window: float = constant.TLS_CLIENT_RENEG_WINDOW_MS / 1000
+    ) -> None:
+        """How often a client may renegotiate in so many seconds (TLS 1.2); 0: never.
+
+        Once more is the error `ERR_TLS_SESSION_ATTACK` and the end of the connection. For connections to come.
+        """
+        count, milliseconds = arguments.integer(limit, "limit", 0, 2**32 - 1), arguments.milliseconds(window, "window")
+        check(lib.tls_server_set_client_renegotiation(self._handle, count, milliseconds))
+
+    def add_context(self, hostname: str, context: Context) -> None:
+        """Serve clients that ask for this name (SNI) by another context; again replaces it.
+
+        `*.example.org` is for all names with exactly one label more; an exact name comes first. The
+        context's whole policy counts. For connections to come.
+        """
+        name = arguments.text(hostname, "hostname")
+        check(lib.tls_server_add_context(self._handle, name, context_handle(context, "context")))
+
+    def remove_context(self, hostname: str) -> None:
+        """Take away what `add_context` added for a name."""
+        check(lib.tls_server_remove_context(self._handle, arguments.text(hostname, "hostname")))
+
     # -- what is known about it
 
     @property
@@ -169,6 +194,22 @@ class Server(Emitter):
     def on_error(self, callback: Callback) -> Callback:
         """`callback(server, error)`: the server itself has a problem, such as no more descriptors."""
         return self._on("error", callback)
+
+    def on_sni(self, callback: Callback) -> Callback:
+        """`callback(server, stream, servername, request)`: which context serves this name?
+
+        In place of the contexts that were added, once for each connection that asks for a name. The
+        stream is not secure yet. The request wants `resolve_context`, or `reject`.
+        """
+        return self._on("sni", callback)
+
+    def on_check_certificate(self, callback: Callback) -> Callback:
+        """`callback(server, stream, certificate, request)`: is this client welcome?
+
+        For clients whose certificate was asked for and is good, before `on_secure_connection`. The
+        request wants `resolve_verdict`, or `reject`.
+        """
+        return self._on("check_certificate", callback)
 
     def on_close(self, callback: Callback) -> Callback:
         """`callback(server)`: the last event, once."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Optional
+from typing import Callable, Optional
 
 from . import _arguments as arguments
 from ._arguments import Data
-from ._callbacks import STREAM_EVENTS, Callback, Emitter, destroy_callback, hold, release
+from ._callbacks import STREAM_EVENTS, STREAM_RENEGOTIATED, Callback, Emitter, destroy_callback, hold, release
 from ._certificate import Certificate, certificate_from
 from ._errors import check, last_error
 from ._loop import Loop
@@ -72,6 +72,17 @@ class Stream(Emitter):
             raise TypeError(f"destination must be a Stream, not {type(destination).__name__}")
         check(lib.tls_stream_pipe(self._handle, destination._handle))
         return destination
+
+    def renegotiate(self, callback: Optional[Callable[[Stream], object]] = None) -> None:
+        """Make the handshake anew (TLS 1.2): a client begins it, a server asks the client for it.
+
+        `callback(stream)`: it is over. Other versions, or a time when it cannot be, raise `TLSError`.
+        """
+        self._renegotiate(STREAM_RENEGOTIATED, callback)
+
+    def disable_renegotiation(self) -> None:
+        """From now on, the peer's attempts to renegotiate end the connection (`ERR_TLS_RENEGOTIATION_DISABLED`)."""
+        check(lib.tls_stream_disable_renegotiation(self._handle))
 
     # -- how it does it
 
@@ -171,6 +182,16 @@ class Stream(Emitter):
         return text_or_none(lib.tls_stream_servername(self._handle))
 
     @property
+    def alpn_protocol(self) -> Optional[str]:
+        """What ALPN agreed on: `h2`."""
+        return text_or_none(lib.tls_stream_alpn_protocol(self._handle))
+
+    @property
+    def npn_protocol(self) -> Optional[str]:
+        """What NPN agreed on."""
+        return text_or_none(lib.tls_stream_npn_protocol(self._handle))
+
+    @property
     def local_address(self) -> Optional[str]:
         """Our IP address."""
         return text_or_none(lib.tls_stream_local_address(self._handle))
@@ -217,6 +238,16 @@ class Stream(Emitter):
     def on_error(self, callback: Callback) -> Callback:
         """`callback(stream, error)`: a `TLSError`; the close event follows."""
         return self._on("error", callback)
+
+    def on_check_identity(self, callback: Callback) -> Callback:
+        """`callback(stream, certificate, name, request)`: is this the server that was meant?
+
+        In place of the check of its name (which `check_server_identity` does), for certificates whose
+        chain is good; `name` is what would be verified, `None` if nothing. The request wants
+        `resolve_verdict`, or `reject`; until then nothing is sent.
+        Set it right after `connect`.
+        """
+        return self._on("check_identity", callback)
 
     def on_close(self, callback: Callback) -> Callback:
         """`callback(stream, had_error)`: the last event, once."""

@@ -363,8 +363,19 @@ FUNCTIONS: Dict[str, Tuple[str, str]] = {
     "tls_stream_npn_protocol": ("char *", "tls_stream *"),
 }
 
-# These wait, or run for long: the other Python threads go on meanwhile.
-_WAITING = {"tls_loop_run", "tls_loop_run_once", "tls_loop_free", "tls_server_listen"}
+# These wait, or run for long: the other Python threads go on meanwhile. The last five wait for a
+# callback of `tls_secure_pair_on_ready` that runs on another thread, which needs the lock to end.
+_WAITING = {
+    "tls_loop_run",
+    "tls_loop_run_once",
+    "tls_loop_free",
+    "tls_server_listen",
+    "tls_secure_pair_free",
+    "tls_secure_pair_on_ready",
+    "tls_request_resolve_context",
+    "tls_request_resolve_verdict",
+    "tls_request_reject",
+}
 
 
 def split(types: str) -> List[str]:

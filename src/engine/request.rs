@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::context::{Certificate, FrozenContext};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Status};
 
 /// What is to be decided.
 pub enum Question {
@@ -96,7 +96,7 @@ impl Request {
     ///
     /// # Errors
     /// `InvalidArgument`: an answer of another kind, which does not use the request up.
-    /// `InvalidState`: it was answered before.
+    /// `InvalidHandle`: it was answered before.
     pub fn answer(&self, answer: Answer) -> Result<()> {
         let fits = match answer {
             Answer::Context(_) => self.wants_context,
@@ -115,7 +115,12 @@ impl Request {
         let (waits, forget) = {
             let mut state = self.lock();
             if state.used_up {
-                return Err(Error::state("the request was answered already"));
+                // What its handle answers from now on; this call only came before that was gone.
+                return Err(Error::new(
+                    Status::InvalidHandle,
+                    "ERR_INVALID_HANDLE",
+                    "the request was answered already",
+                ));
             }
             state.used_up = true;
             state.answer = Some(answer);
@@ -159,7 +164,6 @@ impl Drop for Request {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Status;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     fn counted() -> (Arc<AtomicUsize>, impl Fn() + Send + Sync + 'static) {
@@ -179,7 +183,7 @@ mod tests {
         assert_eq!(wrong.status, Status::InvalidArgument);
         request.answer(Answer::Context(None)).unwrap();
         let again = request.answer(Answer::Context(None)).unwrap_err();
-        assert_eq!(again.status, Status::InvalidState);
+        assert_eq!(again.status, Status::InvalidHandle);
         assert!(matches!(
             request.take_or_wait(),
             Some(Answer::Context(None))
