@@ -31,9 +31,10 @@ class HasProtocols:
         self._set_protocols("alpn", protocols)
 
     def set_npn_protocols(self, protocols: Protocols) -> None:
-        """The same for NPN, on TLS 1.2 and before: the server tells its list, the client chooses.
+        """The same for NPN, on TLS 1.2 and before, where the client chooses: the first of the server's
+        list that is in its own.
 
-        If nothing fits, the client takes its own first and its `npn_protocol` is `None`.
+        If there is none, it names the first of its own, and its `npn_protocol` is `None`.
         """
         self._set_protocols("npn", protocols)
 

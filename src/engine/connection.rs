@@ -264,7 +264,7 @@ impl Connection {
                 self.renegotiation_event().unwrap_or(Event::NeedInput)
             }
             Outcome::Suspended => self.ask(),
-            Outcome::Closed if self.state == State::Open => {
+            Outcome::Closed if self.is_established() => {
                 self.state = State::PeerClosed;
                 Event::Closed
             }
@@ -534,15 +534,15 @@ impl Connection {
 
     /// The transport has ended. `Ok(true)`: after a close_notify, so nothing is missing; `Ok(false)`:
     /// without one, so the peer's data may have been cut short (RFC 8446, 6.1); an error: in the
-    /// middle of the handshake.
+    /// middle of a handshake, after which nothing can be sent, not even that we end as well.
     pub fn end_of_input(&mut self) -> Result<bool> {
         match self.state {
             State::PeerClosed => Ok(true),
-            State::Open => {
+            State::Open if self.is_established() => {
                 self.state = State::PeerClosed;
                 Ok(false)
             }
-            State::Handshaking | State::Judging | State::Failed => {
+            State::Open | State::Handshaking | State::Judging | State::Failed => {
                 self.state = State::Failed;
                 Err(hang_up())
             }

@@ -181,6 +181,17 @@ def test_s86_disabled(loop, connected, who):
     assert [error.name for (error,) in at_mine.of("error")] == ["ERR_TLS_RENEGOTIATION_DISABLED"]
 
 
+def test_c060_s02_a_client_that_leaves_in_the_middle(loop, connected):
+    """Nothing can be sent any more, so the server's stream ends by itself, with an error."""
+    client, _, server, at_server = connected
+    client.disable_renegotiation()
+    server.renegotiate()  # the client answers with its hello, and ends
+    server.write(b"never sent")
+    support.run_until(loop, lambda: client.closed and server.closed)
+    assert [error.name for (error,) in at_server.of("error")] == ["ECONNRESET"]
+    assert at_server.names == ["error", "close"]
+
+
 @pytest.mark.parametrize("side", ["server", "pair"])
 def test_s02_impossible_limits(loop, server_context, side):
     target = tlspair.Server(loop, server_context)
@@ -273,6 +284,19 @@ def test_c059_s02_s41_limit_of_a_pair(certs):
     errors = support.shuttle(client, server)
     assert "ERR_TLS_SESSION_ATTACK" in [error.name for error in errors] and len(done) == 2
     assert [error.name for (error,) in recorder.of("error")] == ["ERR_TLS_SESSION_ATTACK"]
+    assert recorder.names == ["error", "close"]
+
+
+@pytest.mark.parametrize("who", ["client", "server"])
+def test_c060_s41_the_transport_ends_in_the_middle(certs, who):
+    client, server = secure_pairs(certs)
+    client.renegotiate(lambda _pair: pytest.fail("it is not over"))
+    server.feed(client.take())  # the hello
+    pair = client if who == "client" else server
+    recorder = support.record_pair(pair)
+    with pytest.raises(tlspair.TLSError) as caught:
+        pair.feed_eof()
+    assert (caught.value.status, caught.value.name) == (constant.TLS_ERR_RESET, "ECONNRESET")
     assert recorder.names == ["error", "close"]
 
 
