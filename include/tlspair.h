@@ -2585,9 +2585,9 @@ tls_status tls_connect_options_set_alpn_buffer(tls_connect_options *options,
                                                size_t length);
 
 /**
- * Sets the NPN protocols, for TLS 1.2 and before: what we prefer of the server's offer, in
- * place of those of the context. If there is nothing in common, the first of ours is asked for, and
- * `tls_stream_npn_protocol` is NULL, as in Node. Any thread.
+ * Sets the NPN protocols, for TLS 1.2 and before, in place of those of the context: the first of
+ * the server's offer that is among them is taken. If there is none, the first of ours is asked for,
+ * and `tls_stream_npn_protocol` is NULL, as in Node. Any thread.
  *
  * - `names`: `count` texts of 1 to 255 bytes, the preferred first; not NULL. Copied.
  * - `count`: 1 at least.
