@@ -103,6 +103,16 @@ def test_c066_warning_alert_flood(victim, version):
     assert error.name == "ERR_SSL_TOO_MANY_WARN_ALERTS"
 
 
+def test_c066_warning_alert_flood_of_a_server(loop, certs, version):
+    def flood(peer):
+        for _ in range(1000):
+            peer.say(ContentType.alert, [WARNING, USER_CANCELED])
+
+    alerts = ("unexpected_message", "decode_error", None)
+    error = hostile.Prey(loop, certs).refuses(None, flood, settings(version), alert=alerts, secure=True)
+    assert error.name == "ERR_SSL_TOO_MANY_WARN_ALERTS"
+
+
 def test_c066_warning_alert_flood_in_the_handshake(victim):
     def flood(peer, message):
         for _ in range(1000):
@@ -155,6 +165,13 @@ def test_c067_heartbeat(victim, version, length):
         peer.say(ContentType.heartbeat, heartbeat(length))
 
     assert victim.drops(None, ask, settings(version), alert="unexpected_message")
+
+
+def test_c067_heartbeat_of_a_server(loop, certs, version):
+    def ask(peer):
+        peer.say(ContentType.heartbeat, heartbeat(16000))
+
+    hostile.Prey(loop, certs).refuses(None, ask, settings(version), alert="unexpected_message", secure=True)
 
 
 def test_c067_heartbeat_extension_is_not_taken_up(victim, version):
