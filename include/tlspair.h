@@ -2012,89 +2012,6 @@ TLS_API tls_server *tls_server_new(tls_loop *loop, tls_context *context);
 TLS_API tls_status tls_server_listen(tls_server *server, int32_t port, const char *host);
 
 /**
- * Listens on a Unix socket, at once; the listening event follows from the loop. The file is made
- * here, with the rights that the process's umask leaves, and removed when the server closes, unless
- * it is another's by then.
- *
- * - `path`: of the file; 107 bytes at most on Linux. Not NULL. An abstract name (which begins with a
- *   NUL) cannot be given.
- *
- * The loop's thread. Errors: `TLS_ERR_LISTEN` with the errno: `EADDRINUSE` also for a file that was
- * left over, and the message tells which it is and what to do; nothing that is there is removed.
- * `TLS_ERR_INVALID_STATE` (listening already, or closed), `TLS_ERR_INVALID_ARGUMENT` (empty, or too
- * long, `ENAMETOOLONG`).
- *
- * Node: `server.listen(path)`.
- */
-TLS_API
-tls_status tls_server_listen_path(tls_server *server,
-                                  const char *path);
-
-/**
- * Listens on a socket that listens already, as from a service manager (socket activation) or the
- * process that ran before; the listening event follows from the loop.
- *
- * - `fd`: a stream socket, TCP or Unix, on which listen(2) was called.
- * - `close_fd`: 1: the descriptor is the library's once this call has succeeded; do not use or close
- *   it any more. 0: it stays yours, and so the socket still listens after the server has closed,
- *   when it blocks again if it did before; until then it does not block.
- *
- * The file of a Unix socket stays where it is. The loop's thread. Errors: `TLS_ERR_INVALID_STATE`
- * (listening already, or closed), `TLS_ERR_INVALID_ARGUMENT` for a descriptor that is not open
- * (`EBADF`), no socket (`ENOTSOCK`), not a stream socket or not listening; nothing happens to it.
- *
- * Node: `server.listen({ fd })`.
- */
-TLS_API
-tls_status tls_server_listen_fd(tls_server *server,
-                                tls_socket fd,
-                                int32_t close_fd);
-
-/**
- * Speaks TLS, as this server, over a connection that was accepted elsewhere: after STARTTLS, or in
- * a program with an accept loop of its own. It is one of the server's connections, with all that
- * holds for them: handshake timeout, secureConnection or clientError, the count that
- * `tls_server_set_max_connections` bounds, the close event that waits for it. The server need not
- * listen; one that never does ends by `tls_server_close` as well.
- *
- * - `fd`, `close_fd`: as for `tls_connect_options_set_fd`.
- * - `received`: bytes that were read from it already, behind the last one in the clear; may be NULL
- *   only with length 0. Copied. What was sent in the clear before the client knew that TLS follows
- *   must not be given to anybody as if it had come over TLS: hand it over here, where it fails.
- * - `length`: of `received`, in bytes.
- *
- * Returns the stream, whose handshake is to come, so that you can register callbacks or set user
- * data; or NULL on failure: `TLS_ERR_INVALID_STATE` (closed, or too many connections),
- * `TLS_ERR_INVALID_ARGUMENT` as for `tls_connect_options_set_fd`, with the descriptor as it was.
- * The loop's thread.
- *
- * Node: `new tls.TLSSocket(socket, { isServer: true, server })`, `server.emit('connection', socket)`.
- */
-TLS_API
-tls_stream *tls_server_accept_fd(tls_server *server,
-                                 tls_socket fd,
-                                 int32_t close_fd,
-                                 const void *received,
-                                 size_t length);
-
-/**
- * Speaks TLS, as this server, over an open stream: TLS in TLS. It is one of the server's
- * connections, as by `tls_server_accept_fd`.
- *
- * - `stream`: as for `tls_connect_options_set_stream`; of the server's loop.
- * - `received`, `length`: bytes that its data event gave already.
- *
- * Returns the new stream, or NULL on failure, with the errors of both. The loop's thread.
- *
- * Node: `new tls.TLSSocket(socket, { isServer: true, server })`.
- */
-TLS_API
-tls_stream *tls_server_accept_stream(tls_server *server,
-                                     tls_stream *stream,
-                                     const void *received,
-                                     size_t length);
-
-/**
  * Has the listening server keep `tls_loop_run` going, as it does by default. Again: `TLS_OK`. The
  * loop's thread.
  *
@@ -2272,6 +2189,89 @@ tls_status tls_server_set_user_data(tls_server *server,
  * thread.
  */
 TLS_API void *tls_server_user_data(const tls_server *server);
+
+/**
+ * Listens on a Unix socket, at once; the listening event follows from the loop. The file is made
+ * here, with the rights that the process's umask leaves, and removed when the server closes, unless
+ * it is another's by then.
+ *
+ * - `path`: of the file; 107 bytes at most on Linux. Not NULL. An abstract name (which begins with a
+ *   NUL) cannot be given.
+ *
+ * The loop's thread. Errors: `TLS_ERR_LISTEN` with the errno: `EADDRINUSE` also for a file that was
+ * left over, and the message tells which it is and what to do; nothing that is there is removed.
+ * `TLS_ERR_INVALID_STATE` (listening already, or closed), `TLS_ERR_INVALID_ARGUMENT` (empty, or too
+ * long, `ENAMETOOLONG`).
+ *
+ * Node: `server.listen(path)`.
+ */
+TLS_API
+tls_status tls_server_listen_path(tls_server *server,
+                                  const char *path);
+
+/**
+ * Listens on a socket that listens already, as from a service manager (socket activation) or the
+ * process that ran before; the listening event follows from the loop.
+ *
+ * - `fd`: a stream socket, TCP or Unix, on which listen(2) was called.
+ * - `close_fd`: 1: the descriptor is the library's once this call has succeeded; do not use or close
+ *   it any more. 0: it stays yours, and so the socket still listens after the server has closed,
+ *   when it blocks again if it did before; until then it does not block.
+ *
+ * The file of a Unix socket stays where it is. The loop's thread. Errors: `TLS_ERR_INVALID_STATE`
+ * (listening already, or closed), `TLS_ERR_INVALID_ARGUMENT` for a descriptor that is not open
+ * (`EBADF`), no socket (`ENOTSOCK`), not a stream socket or not listening; nothing happens to it.
+ *
+ * Node: `server.listen({ fd })`.
+ */
+TLS_API
+tls_status tls_server_listen_fd(tls_server *server,
+                                tls_socket fd,
+                                int32_t close_fd);
+
+/**
+ * Speaks TLS, as this server, over a connection that was accepted elsewhere: after STARTTLS, or in
+ * a program with an accept loop of its own. It is one of the server's connections, with all that
+ * holds for them: handshake timeout, secureConnection or clientError, the count that
+ * `tls_server_set_max_connections` bounds, the close event that waits for it. The server need not
+ * listen; one that never does ends by `tls_server_close` as well.
+ *
+ * - `fd`, `close_fd`: as for `tls_connect_options_set_fd`.
+ * - `received`: bytes that were read from it already, behind the last one in the clear; may be NULL
+ *   only with length 0. Copied. What was sent in the clear before the client knew that TLS follows
+ *   must not be given to anybody as if it had come over TLS: hand it over here, where it fails.
+ * - `length`: of `received`, in bytes.
+ *
+ * Returns the stream, whose handshake is to come, so that you can register callbacks or set user
+ * data; or NULL on failure: `TLS_ERR_INVALID_STATE` (closed, or too many connections),
+ * `TLS_ERR_INVALID_ARGUMENT` as for `tls_connect_options_set_fd`, with the descriptor as it was.
+ * The loop's thread.
+ *
+ * Node: `new tls.TLSSocket(socket, { isServer: true, server })`, `server.emit('connection', socket)`.
+ */
+TLS_API
+tls_stream *tls_server_accept_fd(tls_server *server,
+                                 tls_socket fd,
+                                 int32_t close_fd,
+                                 const void *received,
+                                 size_t length);
+
+/**
+ * Speaks TLS, as this server, over an open stream: TLS in TLS. It is one of the server's
+ * connections, as by `tls_server_accept_fd`.
+ *
+ * - `stream`: as for `tls_connect_options_set_stream`; of the server's loop.
+ * - `received`, `length`: bytes that its data event gave already.
+ *
+ * Returns the new stream, or NULL on failure, with the errors of both. The loop's thread.
+ *
+ * Node: `new tls.TLSSocket(socket, { isServer: true, server })`.
+ */
+TLS_API
+tls_stream *tls_server_accept_stream(tls_server *server,
+                                     tls_stream *stream,
+                                     const void *received,
+                                     size_t length);
 
 /**
  * Sets the ALPN protocols: the server's order counts. A client that offers only others is

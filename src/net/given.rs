@@ -63,6 +63,9 @@ impl Given {
         let failed = |cause: io::Error| {
             unusable_because(given.fd, "its blocking mode cannot be changed", &cause)
         };
+        // Elsewhere each send says so.
+        #[cfg(target_vendor = "apple")]
+        let _ = socket.set_nosigpipe(true);
         let was_blocking = !socket.nonblocking().map_err(failed)?;
         if was_blocking {
             socket.set_nonblocking(true).map_err(failed)?;

@@ -1,11 +1,13 @@
 //! Sockets: the loop and what hangs on it. One thread at a time; events go up through the traits
 //! below, always with no borrow held, so that whoever is told may call anything.
 
+mod begin;
 mod buffers;
 mod connect;
 mod decision;
 mod event_loop;
 mod given;
+mod idle;
 mod listener;
 mod liveness;
 mod pipe;

@@ -5,12 +5,13 @@ use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use mio::Token;
 
 use super::connect::Connecting;
 use super::event_loop::{Closing, Entry, Loop};
+use super::idle::Idle;
 use super::liveness::Liveness;
 use super::server::Server;
 use super::timers::{Timer, TimerId};
@@ -35,7 +36,7 @@ pub struct Stream {
     pub(super) high_water_mark: Cell<usize>,
     pub(super) bytes_written: Cell<u64>,
     pub(super) bytes_read: Cell<u64>,
-    idle: RefCell<Option<Box<Idle>>>,
+    pub(super) idle: RefCell<Option<Box<Idle>>>,
     handshake_timer: Cell<Option<TimerId>>,
     liveness: Liveness,
     /// A number of whoever uses the stream.
@@ -154,12 +155,6 @@ impl Flow {
     }
 }
 
-struct Idle {
-    timeout: Duration,
-    since: Instant,
-    timer: Option<TimerId>,
-}
-
 /// Changes one field of a `Cell`.
 pub(super) fn update<T: Copy>(cell: &Cell<T>, change: impl FnOnce(&mut T)) {
     let mut value = cell.get();
@@ -168,29 +163,13 @@ pub(super) fn update<T: Copy>(cell: &Cell<T>, change: impl FnOnce(&mut T)) {
 }
 
 impl Stream {
-    /// A stream that keeps its loop going, behind the token of the entry that `entry` makes of it.
-    pub(super) fn insert(
+    /// A stream that keeps its loop going.
+    pub(super) fn new(
         event_loop: &Rc<Loop>,
+        token: Token,
         server: Option<Rc<Server>>,
         io: Io,
-        entry: fn(Rc<Stream>) -> Entry,
-    ) -> Result<Rc<Stream>> {
-        let mut made = None;
-        event_loop.insert(|token| {
-            let stream = Stream::new(event_loop, token, server, io);
-            made = Some(Rc::clone(&stream));
-            entry(stream)
-        });
-        made.ok_or_else(|| {
-            Error::new(
-                Status::Internal,
-                "ERR_INTERNAL",
-                "the loop made no entry for the stream",
-            )
-        })
-    }
-
-    fn new(event_loop: &Rc<Loop>, token: Token, server: Option<Rc<Server>>, io: Io) -> Rc<Stream> {
+    ) -> Rc<Stream> {
         let liveness = Liveness::default();
         liveness.begin(event_loop);
         Rc::new(Stream {
@@ -232,52 +211,6 @@ impl Stream {
     ) {
         let mut events = self.events.borrow_mut();
         *events = Some(make(events.take()));
-    }
-
-    /// Has somebody registered for the events, and then the stream carried by `transport`, of which
-    /// `received` was read already. On failure the stream is destroyed, and what the user brought
-    /// along is still the user's.
-    pub(super) fn begin(
-        self: &Rc<Self>,
-        transport: Transport,
-        remote: Option<SocketAddr>,
-        received: Vec<u8>,
-        register: impl FnOnce(&Rc<Stream>) -> Result<Option<Rc<dyn StreamEvents>>>,
-    ) -> Result<()> {
-        let begun = register(self).and_then(|events| {
-            *self.events.borrow_mut() = events;
-            self.attach(transport, remote, received)
-        });
-        if begun.is_err() {
-            self.destroy();
-        }
-        begun
-    }
-
-    fn attach(
-        self: &Rc<Self>,
-        mut transport: Transport,
-        remote: Option<SocketAddr>,
-        received: Vec<u8>,
-    ) -> Result<()> {
-        transport
-            .watch(self.event_loop.registry(), self.token)
-            .map_err(|cause| {
-                Error::system(Status::System, "cannot watch the connection", &cause)
-            })?;
-        transport.keep();
-        let below = transport.as_under().map(|under| Rc::clone(under.stream()));
-        self.bytes_read.set(received.len() as u64);
-        {
-            let mut io = self.io.borrow_mut();
-            io.remote_address = remote;
-            io.leftover = received;
-            io.transport = Some(transport);
-        }
-        if let Some(below) = below {
-            below.carry(self);
-        }
-        Ok(())
     }
 
     pub(super) fn events(&self) -> Option<Rc<dyn StreamEvents>> {
@@ -376,50 +309,6 @@ impl Stream {
 
     pub fn set_allow_half_open(&self, on: bool) {
         update(&self.flow, |flow| flow.allow_half_open = on);
-    }
-
-    /// Tells the timeout event when nothing was received or sent for so long; `None`: never.
-    pub fn set_timeout(self: &Rc<Self>, timeout: Option<Duration>) {
-        let old = self.idle.take();
-        self.event_loop.cancel(old.and_then(|idle| idle.timer));
-        if let (Some(timeout), false) = (timeout, self.state.get().closed) {
-            *self.idle.borrow_mut() = Some(Box::new(Idle {
-                timeout,
-                since: Instant::now(),
-                timer: self.event_loop.arm(timeout, Timer::Idle(Rc::clone(self))),
-            }));
-        }
-    }
-
-    /// Bytes moved: the idle time begins anew.
-    pub(super) fn note_activity(self: &Rc<Self>) {
-        let mut idle = self.idle.borrow_mut();
-        let Some(idle) = idle.as_mut() else {
-            return;
-        };
-        idle.since = Instant::now();
-        if idle.timer.is_none() {
-            idle.timer = self
-                .event_loop
-                .arm(idle.timeout, Timer::Idle(Rc::clone(self)));
-        }
-    }
-
-    pub(super) fn idle_timer_fired(self: &Rc<Self>, now: Instant) {
-        {
-            let mut idle = self.idle.borrow_mut();
-            let Some(idle) = idle.as_mut() else {
-                return;
-            };
-            let left = (idle.since + idle.timeout).saturating_duration_since(now);
-            idle.timer = (!left.is_zero())
-                .then(|| self.event_loop.arm(left, Timer::Idle(Rc::clone(self))))
-                .flatten();
-            if !left.is_zero() {
-                return;
-            }
-        }
-        self.tell(|events| events.timeout());
     }
 
     pub(super) fn arm_handshake_timer(self: &Rc<Self>, after: Duration) {
