@@ -190,6 +190,39 @@ static void c018_s84_dhparam(void) {
     }
 }
 
+/* A context that SNI picks brings its own parameters, groups and options. */
+static void s84_s77_of_the_context_that_sni_picks(void) {
+    const char *cipher = "DHE-RSA-AES128-GCM-SHA256";
+    for (int turn = 0; turn < 4; turn++) {
+        tls_context *first = rsa_server(), *picked = rsa_server(), *clients = client_context();
+        bool accepted = turn % 2 == 0;
+        if (turn < 2) {
+            CHECK_OK(tls_context_set_dhparam(accepted ? picked : first, "auto", 4));
+            CHECK_OK(tls_context_set_ciphers(clients, cipher));
+        } else {
+            CHECK_OK(tls_context_set_groups(first, accepted ? "P-384" : "P-256"));
+            CHECK_OK(tls_context_set_groups(picked, accepted ? "P-256" : "P-384"));
+            CHECK_OK(tls_context_set_groups(clients, "P-256"));
+            CHECK_OK(tls_context_set_ciphers(clients, "ECDHE+AESGCM"));
+        }
+        CHECK_OK(tls_context_set_secure_options(picked, OP_NO_TLSv1_3));
+        struct side client, server;
+        side_open_client(&client, clients);
+        side_open_server(&server, first);
+        CHECK_OK(tls_secure_pair_add_context(server.pair, "localhost", picked));
+        shuttle(client.pair, server.pair, 0);
+        CHECK_EQUAL(client.secures, accepted);
+        if (accepted) {
+            CHECK_TEXT(tls_secure_pair_protocol(client.pair), "TLSv1.2");
+        }
+        side_free(&client);
+        side_free(&server);
+        CHECK_OK(tls_context_free(clients));
+        CHECK_OK(tls_context_free(first));
+        CHECK_OK(tls_context_free(picked));
+    }
+}
+
 static void c022_s77_secure_options(void) {
     static const uint64_t refused[] = {1 << 5, OP_IGNORE_UNEXPECTED_EOF, OP_TLS_ROLLBACK_BUG,
         OP_ALLOW_UNSAFE_LEGACY_RENEGOTIATION, UINT64_C(1) << 63, UINT64_MAX};
@@ -289,6 +322,7 @@ int main(int argc, char **argv) {
     RUN(s24_old_versions_need_level_0);
     RUN(c018_s84_groups);
     RUN(c018_s84_dhparam);
+    RUN(s84_s77_of_the_context_that_sni_picks);
     RUN(c022_s77_secure_options);
     RUN(c022_s19_client_auth);
     RUN(c019_s23_session_id_context);
