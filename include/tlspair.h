@@ -2479,7 +2479,8 @@ tls_status tls_connect_options_set_reject_unauthorized(tls_connect_options *opti
  *
  * Takes the place of a descriptor or a stream that was set before. Errors:
  * `TLS_ERR_INVALID_ARGUMENT` for an empty path or one that is too long (`ENAMETOOLONG`). Whether
- * anybody listens there (`ENOENT`, `ECONNREFUSED`) is told by the stream's error event.
+ * anybody listens there (`ENOENT`, `ECONNREFUSED`; `EAGAIN`: its queue is full) is told by the stream's
+ * error event.
  *
  * Node: the option `path`.
  */
@@ -2527,7 +2528,8 @@ tls_status tls_connect_options_set_fd(tls_connect_options *options,
  * and drain events come no more, and writing, ending, pausing, resuming and piping it is
  * `TLS_ERR_INVALID_STATE`. Its error, timeout and close events still come, its getters answer, and
  * its handle lives until its close event. An error of it is one of the new stream as well; when the
- * new stream closes, so does it; and it may be destroyed, which is an error of the new one. One
+ * new stream closes, so does it, once what was written is sent (at once after a destroy); and it may
+ * be destroyed, which is an error of the new one. One
  * connection is made with it, as with `tls_connect_options_set_fd`.
  *
  * Takes the place of a path or descriptor that was set before. Errors of `tls_connect` then:

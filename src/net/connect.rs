@@ -105,8 +105,15 @@ impl Connecting {
             }
         };
         let mut error = Error::system(Status::Connect, what, cause);
-        if matches!(address, Address::Path(_)) && cause.kind() == io::ErrorKind::ConnectionRefused {
-            error.message += "; nobody listens there: the server has ended, or has not started";
+        if matches!(address, Address::Path(_)) {
+            error.message += match cause.kind() {
+                io::ErrorKind::ConnectionRefused => {
+                    "; nobody listens there: the server has ended, or has not started"
+                }
+                // Unlike TCP, a Unix socket does not let a client wait that will not block.
+                io::ErrorKind::WouldBlock => "; the server's queue is full: try again later",
+                _ => "",
+            };
         }
         error
     }

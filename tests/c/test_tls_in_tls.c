@@ -246,6 +246,25 @@ static void s31_the_lower_stream_fails(void) {
     finish();
 }
 
+/* Put on top before the lower one is secure, which it then never is: both tell why. */
+static void s31_the_lower_handshake_fails(void) {
+    start(1);
+    struct witness below = {0}, above = {0};
+    tls_connect_options *options = tls_connect_options_new();
+    CHECK_OK(tls_connect_options_set_servername(options, "other.example"));
+    rig_connect_by(&rig, &below, options);
+    options = tls_connect_options_new();
+    CHECK_OK(tls_connect_options_set_stream(options, below.stream));
+    rig_connect_by(&rig, &above, options);
+    CHECK_OK(tls_stream_write(above.stream, "x", 1));
+    RUN_UNTIL(rig.loop, below.closes == 1 && above.closes == 1, 5000);
+    CHECK_TEXT(below.order, "xc");
+    CHECK_TEXT(above.order, "xc");
+    CHECK_TEXT(below.error_name, "ERR_TLS_CERT_ALTNAME_INVALID");
+    CHECK_TEXT(above.error_name, "ERR_TLS_CERT_ALTNAME_INVALID");
+    finish();
+}
+
 static void s31_the_lower_stream_is_destroyed(void) {
     open_all(3);
     CHECK_OK(tls_stream_destroy(clients[0].stream));
@@ -373,6 +392,7 @@ int main(int argc, char **argv) {
     RUN(s31_backpressure);
     RUN(s31_the_upper_handshake_fails);
     RUN(s31_the_lower_stream_fails);
+    RUN(s31_the_lower_handshake_fails);
     RUN(s31_the_lower_stream_is_destroyed);
     RUN(s31_the_upper_stream_is_destroyed);
     RUN(c100_c104_destroyed_on_the_way);

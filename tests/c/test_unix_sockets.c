@@ -203,6 +203,34 @@ static void s76_nobody_listens(void) {
     }
 }
 
+/* A server that does not come to accepting: a client that does not block is not put into its queue. */
+static void s76_the_queue_is_full(void) {
+    enum { COUNT = 8 };
+    static struct witness clients[COUNT];
+    int refused = 0;
+    start();
+    memset(clients, 0, sizeof clients);
+    int other = raw_listen(path, true);
+    CHECK_EQUAL(listen(other, 1), 0);
+    for (int i = 0; i < COUNT; i++) {
+        rig_connect_by(&rig, &clients[i], options_for(path));
+    }
+    RUN_UNTIL(rig.loop, clients[COUNT - 1].closes == 1, 5000);
+    for (int i = 0; i < COUNT; i++) {
+        refused += clients[i].closes;
+        if (clients[i].closes == 1) {
+            CHECK_TEXT(clients[i].order, "xc");
+            CHECK_EQUAL(clients[i].status, TLS_ERR_CONNECT);
+            CHECK_TEXT(clients[i].error_name, "EAGAIN");
+            CHECK_PART(clients[i].error_message, "queue is full");
+        }
+    }
+    CHECK(refused < COUNT);
+    close(other);
+    CHECK_EQUAL(unlink(path), 0);
+    finish();
+}
+
 /* What is at the path when the server closes may be another's. */
 static void s76_only_our_file_is_removed(void) {
     start();
@@ -259,6 +287,7 @@ int main(int argc, char **argv) {
     RUN(s76_the_path_is_taken);
     RUN(s76_paths_that_cannot_be);
     RUN(s76_nobody_listens);
+    RUN(s76_the_queue_is_full);
     RUN(s76_only_our_file_is_removed);
     RUN(s76_relative_paths);
     RUN(c104_destroyed_in_each_phase);

@@ -56,7 +56,8 @@ impl Values {
 ///
 /// Takes the place of a descriptor or a stream that was set before. Errors:
 /// `TLS_ERR_INVALID_ARGUMENT` for an empty path or one that is too long (`ENAMETOOLONG`). Whether
-/// anybody listens there (`ENOENT`, `ECONNREFUSED`) is told by the stream's error event.
+/// anybody listens there (`ENOENT`, `ECONNREFUSED`; `EAGAIN`: its queue is full) is told by the stream's
+/// error event.
 ///
 /// Node: the option `path`.
 #[no_mangle]
@@ -121,7 +122,8 @@ pub extern "C" fn tls_connect_options_set_fd(
 /// and drain events come no more, and writing, ending, pausing, resuming and piping it is
 /// `TLS_ERR_INVALID_STATE`. Its error, timeout and close events still come, its getters answer, and
 /// its handle lives until its close event. An error of it is one of the new stream as well; when the
-/// new stream closes, so does it; and it may be destroyed, which is an error of the new one. One
+/// new stream closes, so does it, once what was written is sent (at once after a destroy); and it may
+/// be destroyed, which is an error of the new one. One
 /// connection is made with it, as with `tls_connect_options_set_fd`.
 ///
 /// Takes the place of a path or descriptor that was set before. Errors of `tls_connect` then:
