@@ -89,8 +89,8 @@ pub unsafe extern "C" fn tls_connect_options_set_path(
 ///
 /// Either way do not read, write or shut down the socket while the stream is open, and do not change
 /// that it does not block. With 0 it blocks again when the close event comes, if it did before; no
-/// FIN is sent, so that you can go on in the clear after a clean end on both sides, and it is for
-/// you to close it. Closing it earlier is harmless, and does not close the connection. Socket
+/// FIN is sent, so that you can go on in the clear after a clean end on both sides (what the peer sends in
+/// the clear before it has our close_notify is lost), and it is for you to close it. Closing it earlier is harmless, and does not close the connection. Socket
 /// options such as TCP_NODELAY are left as they are until `tls_stream_set_no_delay`.
 ///
 /// Takes the place of a path or stream that was set before. Errors: `TLS_ERR_INVALID_ARGUMENT` for a
