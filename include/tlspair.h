@@ -2090,7 +2090,7 @@ TLS_API tls_status tls_server_set_max_connections(tls_server *server, size_t cou
  * How many connections are open, those in their handshake included; -1 on failure. The loop's
  * thread.
  *
- * Node: `server.connections`.
+ * Node: `server.connections`, `server.getConnections`.
  */
 TLS_API int64_t tls_server_connections(const tls_server *server);
 

@@ -355,7 +355,7 @@ pub extern "C" fn tls_server_set_max_connections(
 /// How many connections are open, those in their handshake included; -1 on failure. The loop's
 /// thread.
 ///
-/// Node: `server.connections`.
+/// Node: `server.connections`, `server.getConnections`.
 #[no_mangle]
 pub extern "C" fn tls_server_connections(server: *const tls_server) -> i64 {
     guard::value(-1, || {
