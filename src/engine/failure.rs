@@ -116,7 +116,7 @@ pub fn flood(limit: u32) -> Box<Error> {
         Status::Tls,
         "ERR_TLS_TOO_MANY_MESSAGES",
         format!(
-            "the peer sent {limit} handshake messages in a row (key updates, session tickets, \
+            "the peer sent more than {limit} handshake messages in a row (key updates, session tickets, \
              requests to renegotiate) and no data among them"
         ),
     )

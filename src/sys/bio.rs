@@ -17,8 +17,9 @@ pub(super) struct Io {
     /// OpenSSL asked for more than there was.
     pub starved: bool,
     pub out: *mut Vec<u8>,
-    /// Handshake messages that the peer may still send. At 0 nothing more is read.
-    pub messages_left: u32,
+    /// For the handshake messages that the peer may still send, so many for each. At 0 nothing more
+    /// is read.
+    pub steps_left: u32,
 }
 
 impl Io {
@@ -28,7 +29,7 @@ impl Io {
             input_length: 0,
             starved: false,
             out: std::ptr::null_mut(),
-            messages_left: u32::MAX,
+            steps_left: u32::MAX,
         }
     }
 
@@ -106,7 +107,7 @@ unsafe extern "C" fn read(
     unsafe {
         let io = &mut *openssl_sys::BIO_get_data(bio).cast::<Io>();
         openssl_sys::BIO_clear_retry_flags(bio);
-        let allowed = io.messages_left > 0;
+        let allowed = io.steps_left > 0;
         let count = if allowed {
             length.min(io.input_length)
         } else {

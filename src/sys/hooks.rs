@@ -11,7 +11,7 @@ use openssl::ex_data::Index;
 use openssl::ssl::{Ssl, SslContextBuilder, SslRef};
 
 use super::client_hello::ClientHello;
-use super::openssl_ffi;
+use super::{message_count, openssl_ffi};
 use crate::error::{Error, Status};
 
 /// An alert number (RFC 8446, 6).
@@ -224,6 +224,8 @@ extern "C" fn npn_select(
 unsafe extern "C" fn info(ssl: *const openssl_sys::SSL, happened: c_int, _value: c_int) {
     const HANDSHAKE_START: c_int = 0x10;
     const HANDSHAKE_DONE: c_int = 0x20;
+    // SAFETY: OpenSSL lends us a live SSL; all connections of our contexts are `Tls`.
+    unsafe { message_count::note(ssl.cast_mut(), happened) };
     if happened & (HANDSHAKE_START | HANDSHAKE_DONE) == 0 {
         return;
     }

@@ -14,6 +14,7 @@ pub mod given_fd;
 pub mod hooks;
 pub mod legacy;
 pub mod memory;
+mod message_count;
 pub mod object;
 pub mod openssl_ffi;
 pub mod pem;

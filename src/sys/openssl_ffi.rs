@@ -19,6 +19,7 @@ extern "C" {
     pub fn ERR_peek_error() -> c_ulong;
     pub fn ERR_error_string_n(code: c_ulong, buffer: *mut c_char, length: size_t);
 
+    pub fn SSL_get_state(ssl: *const SSL) -> c_int;
     pub fn SSL_want(ssl: *const SSL) -> c_int;
     pub fn SSL_set_msg_callback(ssl: *mut SSL, callback: Option<MessageCallback>);
     pub fn SSL_renegotiate(ssl: *mut SSL) -> c_int;

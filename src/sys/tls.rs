@@ -7,7 +7,7 @@ use openssl::ssl::{Ssl, SslContextRef, SslRef};
 use openssl::x509::store::{X509Store, X509StoreRef};
 
 use super::bio::{self, Io};
-use super::{error_queue, openssl_ffi, x509};
+use super::{error_queue, message_count, openssl_ffi, x509};
 use crate::error::{OpensslEntry, Result, Status};
 
 /// Verifies the peer against a store that others share, in place of the context's own
@@ -98,7 +98,6 @@ impl Tls {
         let (bio, io) = bio::new().ok_or_else(no_memory)?;
         // SAFETY: the same BIO for both directions takes over the one reference that we hold.
         unsafe { openssl_sys::SSL_set_bio(ssl.as_ptr(), bio, bio) };
-        watch_messages(&mut ssl, io);
         if is_server {
             ssl.set_accept_state();
         } else {
@@ -143,7 +142,7 @@ impl Tls {
         // SAFETY: as above; read before the guard detaches.
         let left = unsafe {
             self.starved = (*self.io).starved;
-            self.flooded = (*self.io).messages_left == 0;
+            self.flooded = (*self.io).steps_left == 0;
             (*self.io).input_length
         };
         drop(guard);
@@ -261,7 +260,7 @@ impl Tls {
     /// key updates, session tickets and requests to renegotiate, within one call too.
     pub fn allow_messages(&mut self, count: u32) {
         // SAFETY: `io` lives as long as `ssl`, and nothing else uses it between calls.
-        unsafe { (*self.io).messages_left = count };
+        unsafe { (*self.io).steps_left = count.saturating_mul(message_count::STEPS) };
     }
 
     /// Tells OpenSSL that both sides have closed, so that freeing the connection does not make its
@@ -314,33 +313,5 @@ impl Tls {
                 "the session cannot be used for this connection",
             ))
         }
-    }
-}
-
-/// Has every handshake message that is read counted in `io` (SSL_set_msg_callback(3)).
-fn watch_messages(ssl: &mut SslRef, io: *mut Io) {
-    const SET_MSG_CALLBACK_ARG: c_int = 16;
-    // SAFETY: a live SSL; `io` belongs to its BIO and lives as long as it can make callbacks.
-    unsafe {
-        openssl_ffi::SSL_set_msg_callback(ssl.as_ptr(), Some(count_message));
-        openssl_sys::SSL_ctrl(ssl.as_ptr(), SET_MSG_CALLBACK_ARG, 0, io.cast());
-    }
-}
-
-unsafe extern "C" fn count_message(
-    is_sent: c_int,
-    _version: c_int,
-    content_type: c_int,
-    _bytes: *const c_void,
-    _length: libc::size_t,
-    _ssl: *mut openssl_sys::SSL,
-    io: *mut c_void,
-) {
-    const HANDSHAKE: c_int = 22;
-    if is_sent == 0 && content_type == HANDSHAKE {
-        // SAFETY: the argument that `watch_messages` set. During a call on the SSL only OpenSSL's
-        // callbacks use it, one after the other.
-        let io = unsafe { &mut *io.cast::<Io>() };
-        io.messages_left = io.messages_left.saturating_sub(1);
     }
 }

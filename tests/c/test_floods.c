@@ -64,7 +64,8 @@ static size_t flood(void (*message)(void)) {
         foreign_tell(&foreign, side.pair);
         count++;
     }
-    CHECK(count > LIMIT / 2 && count <= LIMIT);
+    /* What needs no answer is counted less. */
+    CHECK(count > LIMIT / 2 && count <= 2 * LIMIT);
     check_flooded();
     return foreign_hear(&foreign, side.pair);
 }
