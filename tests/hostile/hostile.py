@@ -5,7 +5,6 @@ send in its place.
 """
 
 import copy
-import itertools
 import socket
 import time
 from types import SimpleNamespace
@@ -37,6 +36,8 @@ class Peer(TLSConnection):
         super().__init__(raw)
         self.closeSocket = False
         self.raw = raw
+        # Names of messages that were given to a script.
+        self.changed = set()
         self.script = script or (lambda _peer, message: [message])
 
     def _sendMsg(self, msg, randomizeFirstBlock=True, update_hashes=True):
@@ -76,10 +77,10 @@ def at(name, action):
 
     A copy, because tlslite goes on with what it had in mind.
     """
-    left = itertools.chain([True], itertools.repeat(False))
 
     def script(peer, message):
-        if name_of(message) == name and next(left):
+        if name_of(message) == name and name not in peer.changed:
+            peer.changed.add(name)
             return action(peer, copy.copy(message))
         return [message]
 
@@ -167,8 +168,17 @@ def server(listener, certs, script=None, after=None, settings=settings(), identi
 def beside(loop, function, *arguments, **named):
     """Runs the function in a thread while the loop turns; what it returned."""
     results = []
-    with support.in_thread(lambda: results.append(function(*arguments, **named))) as thread:
-        support.run_until(loop, lambda: not thread.is_alive())
+
+    def run():
+        try:
+            results.append(function(*arguments, **named))
+        finally:
+            # The loop need not wait any longer.
+            loop.post(over.append, True)
+
+    over = []
+    with support.in_thread(run):
+        support.run_until(loop, lambda: over)
     return results[0]
 
 
