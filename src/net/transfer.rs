@@ -21,6 +21,9 @@ const SEND_AT: usize = 64 * 1024;
 const GATHER_BELOW: usize = 4 * 1024;
 /// Drain events of one stream in one turn.
 const DRAINS: usize = 8;
+/// Ciphertext that may wait for the peer. What the user writes waits in the queue, in plain text, as
+/// soon as the socket takes no more; so beyond this there are only answers, mostly to key updates.
+const MOST_UNSENT: usize = 256 * 1024;
 /// The output buffer is not kept larger than this.
 const OUT_KEPT: usize = 1024 * 1024;
 
@@ -463,6 +466,9 @@ impl Stream {
         if let Err(cause) = sent {
             return Ok(Err(cause));
         }
+        if self.state.get().secure && io.unsent().len() > MOST_UNSENT {
+            return Err(answers_unread());
+        }
         if ending && io.is_flushed() && io.connection.close_sent() {
             self.output_done(io);
         }
@@ -571,4 +577,13 @@ impl Stream {
         }
         Ok(())
     }
+}
+
+fn answers_unread() -> Box<Error> {
+    Error::new(
+        Status::Tls,
+        "ERR_TLS_TOO_MANY_MESSAGES",
+        "the peer sends messages that have to be answered (key updates, requests to renegotiate) and \
+         does not read the answers",
+    )
 }
