@@ -55,7 +55,7 @@ function run(scenario) {
     });
     server.on('secureConnection', (socket) => {
       watch('s', socket, heard.server);
-      note(heard.server, 'S', 'secureConnection', undefined, socket);
+      note(heard.server, 'S', 'secureConnection', socket.authorizationError ?? undefined, socket);
     });
     server.on('tlsClientError', (error, socket) => {
       socket.on('close', (hadError) => note(heard.server, 'f', 'close', hadError, socket));
@@ -74,7 +74,7 @@ function run(scenario) {
       });
       const { port } = server.address();
       if (scenario.raw !== undefined) {
-        const raw = net.connect(port, '127.0.0.1', () => raw.end(scenario.raw));
+        const raw = net.connect(port, '127.0.0.1', () => (scenario.stays ? raw.write(scenario.raw) : raw.end(scenario.raw)));
         raw.resume();
         raw.on('error', () => {});
         raw.on('close', finish);
@@ -86,7 +86,9 @@ function run(scenario) {
         ...scenario.client,
       });
       watch('c', client, heard.client);
-      client.on('secureConnect', () => note(heard.client, 'c', 'secureConnect', undefined, client));
+      client.on('secureConnect', () => {
+        note(heard.client, 'c', 'secureConnect', client.authorizationError ?? undefined, client);
+      });
       client.on('close', finish);
       act('c', client, scenario.start ?? []);
     });
@@ -97,6 +99,7 @@ async function main() {
   const lines = [];
   for (const scenario of scenarios) lines.push(await run(scenario));
   fs.writeFileSync(1, lines.map((line) => JSON.stringify(line) + '\n').join(''));
+  process.exit(); // whatever a scenario that was too late has left open
 }
 
 main();

@@ -7,6 +7,7 @@ itself), `timeout MS`, `server.close`, `later ACTION` (50 ms). Each side's event
 data are one.
 """
 
+import socket
 import time
 
 import support
@@ -21,9 +22,10 @@ REFUSED_BY_CLIENT = ["S.listening", "S.clientError ERR_SSL_TLSV1_ALERT_UNKNOWN_C
 
 def scenario(name, on=None, **more):
     """More: `start` (what the client does right after `connect`), `client` and `server` (Node's options),
-    `ca`, `raw` (bytes of somebody who speaks no TLS), `refused` (nobody listens), `deaf` (who has no data
-    handler), `only` (the side whose events do not depend on the network's pace), `differs` (where we go
-    another way, by version: what Node's side hears, what ours hears) and `why`."""
+    `ca`, `raw` (bytes of somebody who speaks no TLS, and then ends; with `stays` does not), `refused`
+    (nobody listens), `deaf` (who has no data handler), `only` (the side whose events do not depend on the
+    network's pace), `differs` (where we go another way, by version: what Node's side hears, what ours
+    hears) and `why`."""
     assert name not in SCENARIOS
     SCENARIOS[name] = {"on": on or {}, **more}
 
@@ -107,6 +109,30 @@ scenario(
     ),
     why="clientError has the name that authorizationError would have, for every refused certificate",
 )
+scenario(
+    "not trusted, and not rejected",
+    {"c.secureConnect": ["end"]},
+    ca="other-ca",
+    client={"rejectUnauthorized": False},
+)
+scenario(
+    "no client certificate, and not rejected",
+    {"c.secureConnect": ["end"]},
+    server={"requestCert": True, "rejectUnauthorized": False},
+)
+SLOW = {
+    # By hand, because Node leaves the socket open; ours is destroyed in any case.
+    "on": {"S.clientError": ["destroy"]},
+    "stays": True,
+    "server": {"handshakeTimeout": 60},
+    "differs": both(
+        ["S.listening", "S.clientError ERR_TLS_HANDSHAKE_TIMEOUT", "f.close false", "S.close"],
+        ["S.listening", "S.clientError ERR_TLS_HANDSHAKE_TIMEOUT", "f.close true", "S.close"],
+    ),
+    "why": "with us the connection is over by that error; in Node it is only told, and the handler's destroy has none",
+}
+scenario("no hello in time", raw="", **SLOW)
+scenario("half a hello in time", raw="\x16\x03\x01\x01", **SLOW)
 scenario("no TLS", raw="GET / HTTP/1.0\r\n\r\n")
 scenario("nothing at all", raw="")
 scenario("half a hello", raw="\x16\x03\x01\x01")
@@ -185,12 +211,13 @@ class _Play:
     def __init__(self, loop, certs, version, scenario):
         self.loop, self.scenario = loop, scenario
         self.heard = {"client": [], "server": [], "bytes": {"c": 0, "s": 0}}
-        self.timers, self.quiet = [], 0
+        self.timers, self.quiet, self.raw = [], 0, None
         self.client_gone = self.closed = self.closing = False
         self.server = tlspair.Server(loop, self._context(certs, "server", version))
         self.server_options = {"rejectUnauthorized": True, **scenario.get("server", {})}
         self.server.set_request_cert(self.server_options.get("requestCert", False))
         self.server.set_reject_unauthorized(self.server_options["rejectUnauthorized"])
+        self.server.set_handshake_timeout(self.server_options.get("handshakeTimeout", 120000) / 1000)
         self.server.on_listening(lambda server: self._note("server", "S", "listening", None, server))
         self.server.on_secure_connection(self._secure_connection)
         self.server.on_client_error(self._client_error)
@@ -210,14 +237,19 @@ class _Play:
     def _connect(self, certs, version):
         if "raw" in self.scenario:
             self.raw = support.socket_that_says(self.server.port, self.scenario["raw"].encode("latin-1"))
+            if not self.scenario.get("stays"):
+                self.raw.shutdown(socket.SHUT_WR)
             self.client_gone = True
             return
         options = tlspair.ConnectOptions(self._context(certs, "client", version), servername="localhost")
+        options.set_reject_unauthorized(self.scenario.get("client", {}).get("rejectUnauthorized", True))
         port = 9 if self.scenario.get("refused") else self.server.port
         client = tlspair.connect(self.loop, port, "127.0.0.1", options)
         client.set_allow_half_open(self.scenario.get("client", {}).get("allowHalfOpen", False))
         self._watch("c", client, "client")
-        client.on_secure_connect(lambda stream: self._note("client", "c", "secureConnect", None, stream))
+        client.on_secure_connect(
+            lambda stream: self._note("client", "c", "secureConnect", stream.authorization_error, stream)
+        )
         self._act("c", client, self.scenario.get("start", []))
 
     def _watch(self, name, stream, log):
@@ -240,7 +272,7 @@ class _Play:
     def _secure_connection(self, _server, stream):
         stream.set_allow_half_open(self.server_options.get("allowHalfOpen", False))
         self._watch("s", stream, "server")
-        self._note("server", "S", "secureConnection", None, stream)
+        self._note("server", "S", "secureConnection", stream.authorization_error, stream)
 
     def _client_error(self, _server, error, stream):
         self._watch("f", stream, "server")
@@ -314,6 +346,8 @@ def act_out(loop, certs, version, scenario):
     deadline = time.monotonic() + support.DEADLINE
     while not play.turn():
         assert time.monotonic() < deadline, play.heard
+    if play.raw is not None:
+        play.raw.close()
     return play.heard
 
 

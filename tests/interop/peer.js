@@ -24,6 +24,7 @@ const tell = (report) => fs.writeSync(2, JSON.stringify(report) + '\n');
 const facts = (socket) => ({
   protocol: socket.getProtocol(),
   cipher: socket.getCipher().name,
+  standardName: socket.getCipher().standardName,
   servername: socket.servername,
   authorized: socket.authorized,
   authorizationError: socket.authorizationError ?? null,

@@ -17,7 +17,7 @@ def test_s25_s50_s63_s66_s71_echo(loop, certs, version, identity):
         assert client.reports("end") == [True] and client.reports("close") == [False]
     connection = server.last
     assert theirs["authorized"] and theirs["protocol"] == connection.protocol == version
-    assert theirs["cipher"] == connection.cipher
+    assert theirs["cipher"] == connection.cipher and theirs["standardName"] == connection.standard_name
     assert connection.servername == "localhost"
     assert connection.recorder.names == ["data", "end", "close"]
     assert connection.recorder.of("end") == [(True,)]

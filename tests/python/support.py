@@ -95,10 +95,10 @@ def echo_server(loop, context):
 
 
 def socket_that_says(port, data):
-    """A plain connection that sends this, ends, and leaves."""
-    with socket.create_connection(("127.0.0.1", port), DEADLINE) as plain:
-        plain.sendall(data)
-        plain.shutdown(socket.SHUT_WR)
+    """A plain connection that has sent this; to be closed."""
+    plain = socket.create_connection(("127.0.0.1", port), DEADLINE)
+    plain.sendall(data)
+    return plain
 
 
 class Recorder:

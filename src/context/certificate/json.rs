@@ -1,6 +1,8 @@
 //! A certificate as JSON (RFC 8259): what `JSON.stringify` makes of Node's `getPeerCertificate()`, with
 //! the same keys in the same order and the same text.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
 use std::ffi::CStr;
 
 use super::details::{Attribute, Details};
@@ -81,12 +83,14 @@ fn object_of_lists<'a>(
     pairs: impl Iterator<Item = (String, &'a str)>,
     always_lists: bool,
 ) {
+    let mut places = HashMap::new();
     let mut grouped: Vec<(String, Vec<&str>)> = Vec::new();
     for (name, value) in pairs {
-        match grouped.iter_mut().find(|(other, _)| *other == name) {
-            Some((_, values)) => values.push(value),
-            None => grouped.push((name, vec![value])),
+        let place = *places.entry(name.clone()).or_insert(grouped.len());
+        if place == grouped.len() {
+            grouped.push((name, Vec::new()));
         }
+        grouped[place].1.push(value);
     }
     out.push('{');
     for (name, values) in &grouped {
@@ -124,7 +128,7 @@ fn optional(out: &mut String, name: &str, text: Option<&CStr>) {
     }
 }
 
-fn lossy(text: &CStr) -> std::borrow::Cow<'_, str> {
+fn lossy(text: &CStr) -> Cow<'_, str> {
     text.to_string_lossy()
 }
 
