@@ -1434,6 +1434,7 @@ tls_status tls_secure_pair_feed_eof(tls_secure_pair *pair);
 /**
  * Moves encrypted bytes for the transport into `buffer`; for pairs without an encrypted callback.
  * What was shown once does not change. It works also after the pair has ended, for the last alert.
+ * Nothing is dropped: who feeds and never takes keeps the answers to the peer's key updates, too.
  * Any thread, one at a time.
  *
  * - `buffer`: may be NULL only with capacity 0.
@@ -1570,7 +1571,12 @@ tls_status tls_secure_pair_on_end(tls_secure_pair *pair,
 
 /**
  * Registers the callback of a failure, which comes at most once and is followed by the close event;
- * NULL unregisters. Any thread, one at a time. Node: `'error'`.
+ * NULL unregisters. Any thread, one at a time.
+ *
+ * One of them is `ERR_TLS_TOO_MANY_MESSAGES`: the peer sent a hundred key updates, session tickets or
+ * requests to renegotiate in a row and no data among them.
+ *
+ * Node: `'error'`.
  */
 TLS_API
 tls_status tls_secure_pair_on_error(tls_secure_pair *pair,
@@ -2955,6 +2961,9 @@ tls_status tls_stream_on_drain(tls_stream *stream,
  * Registers the callback of a failure, which comes at most once and is followed by the close event;
  * NULL unregisters. A server's stream that fails before it is secure tells it by
  * `tls_server_on_client_error` instead. The loop's thread.
+ *
+ * One of them is `ERR_TLS_TOO_MANY_MESSAGES`: the peer sent a hundred key updates, session tickets or
+ * requests to renegotiate in a row and no data among them, or does not read the answers to them.
  *
  * Node: `'error'`.
  */

@@ -389,6 +389,7 @@ pub extern "C" fn tls_secure_pair_feed_eof(pair: *mut tls_secure_pair) -> tls_st
 
 /// Moves encrypted bytes for the transport into `buffer`; for pairs without an encrypted callback.
 /// What was shown once does not change. It works also after the pair has ended, for the last alert.
+/// Nothing is dropped: who feeds and never takes keeps the answers to the peer's key updates, too.
 /// Any thread, one at a time.
 ///
 /// - `buffer`: may be NULL only with capacity 0.

@@ -22,6 +22,7 @@ from tlslite.api import (
     parsePEMKey,
 )
 from tlslite.constants import AlertDescription, AlertLevel, ContentType
+from tlslite.extensions import TLSExtension
 from tlslite.messages import Alert, Message
 
 VERSIONS = {"TLSv1.2": (3, 3), "TLSv1.3": (3, 4)}
@@ -95,6 +96,11 @@ def at(name, action):
 def raw_handshake(kind, body):
     """A handshake message from its bytes."""
     return Message(ContentType.handshake, bytearray([kind]) + len(body).to_bytes(3, "big") + bytearray(body))
+
+
+def extension(number, body=b""):
+    """An extension from its bytes."""
+    return TLSExtension(extType=number).create(number, bytearray(body))
 
 
 def settings(version=None, **changes):

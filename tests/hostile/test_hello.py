@@ -3,17 +3,11 @@
 import hostile
 import ours
 import pytest
-from hostile import at, settings
+from hostile import at, extension, settings
 from tlslite.constants import ExtensionType
-from tlslite.extensions import TLSExtension
 from tlspair.lowlevel import lib
 
 NPN = 13172
-
-
-def extension(number, body):
-    """An extension from its bytes."""
-    return TLSExtension(extType=number).create(number, bytearray(body))
 
 
 def replacing(number, body, message="ClientHello"):
@@ -174,7 +168,8 @@ BAD_CHOICES = {
 @pytest.mark.parametrize("name", BAD_CHOICES)
 def test_c017_npn_choice_of_a_client(speaker, name):
     script = at("NextProtocol", lambda _p, _m: [hostile.raw_handshake(67, BAD_CHOICES[name])])
-    speaker.refuses(script, settings=settings("TLSv1.2"), nextProtos=[b"h2"], alert=("decode_error", "unexpected_message"))
+    alerts = ("decode_error", "unexpected_message")
+    speaker.refuses(script, settings=settings("TLSv1.2"), nextProtos=[b"h2"], alert=alerts)
 
 
 def test_c017_npn_choice_that_is_missing(speaker):

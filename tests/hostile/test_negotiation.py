@@ -6,7 +6,7 @@ import hostile
 import ours
 import pytest
 import tlspair
-from hostile import at, settings
+from hostile import at, extension, settings
 from tlslite.constants import CipherSuite, ContentType, ExtensionType, GroupName, HandshakeType
 from tlslite.extensions import (
     ALPNExtension,
@@ -14,7 +14,6 @@ from tlslite.extensions import (
     SNIExtension,
     SrvPreSharedKeyExtension,
     SrvSupportedVersionsExtension,
-    TLSExtension,
 )
 from tlslite.messages import Message, ServerHello
 
@@ -178,26 +177,22 @@ def test_c050_hello_retry_request(loop, certs, name):
     )
 
 
-def with_extension(extension):
+def with_extension(added):
     def script(_peer, message):
-        message.extensions = [*(message.extensions or []), extension]
+        message.extensions = [*(message.extensions or []), added]
         return [message]
 
     return script
 
 
-def anonymous_extension(number, body=b""):
-    return TLSExtension(extType=number).create(number, bytearray(body))
-
-
 NOT_ASKED_FOR = {
     "ALPN": ALPNExtension().create([bytearray(b"h2")]),
-    "status": anonymous_extension(5),
+    "status": extension(5),
 }
 # OpenSSL knows these as little as we do.
 UNKNOWN = {
-    "heartbeat": anonymous_extension(ExtensionType.heartbeat, b"\x01"),
-    "unknown": anonymous_extension(0xFAFA),
+    "heartbeat": extension(ExtensionType.heartbeat, b"\x01"),
+    "unknown": extension(0xFAFA),
 }
 
 
@@ -224,14 +219,15 @@ def test_c050_an_extension_twice(loop, certs):
         message.extensions = message.extensions * 2
         return [message]
 
-    hostile.Prey(loop, certs).refuses(at("ServerHello", script), settings=settings("TLSv1.2"), alert="illegal_parameter")
+    prey = hostile.Prey(loop, certs)
+    prey.refuses(at("ServerHello", script), settings=settings("TLSv1.2"), alert="illegal_parameter")
 
 
 @pytest.mark.parametrize("name", ["psk", "sni"])
 def test_c050_extensions_in_the_wrong_message(loop, certs, name):
-    extension = SrvPreSharedKeyExtension().create(0) if name == "psk" else SNIExtension()
+    misplaced = SrvPreSharedKeyExtension().create(0) if name == "psk" else SNIExtension()
     hostile.Prey(loop, certs).refuses(
-        at("ServerHello", with_extension(extension)),
+        at("ServerHello", with_extension(misplaced)),
         settings=settings("TLSv1.3"),
         alert=("illegal_parameter", "unsupported_extension"),
     )
@@ -271,7 +267,8 @@ def test_c051_compression(loop, certs):
         message.compression_method = 1
         return [message]
 
-    hostile.Prey(loop, certs).refuses(at("ServerHello", change), settings=settings("TLSv1.2"), alert="illegal_parameter")
+    prey = hostile.Prey(loop, certs)
+    prey.refuses(at("ServerHello", change), settings=settings("TLSv1.2"), alert="illegal_parameter")
 
 
 def test_c051_a_session_that_was_not_offered(loop, certs):
@@ -281,4 +278,5 @@ def test_c051_a_session_that_was_not_offered(loop, certs):
         message.session_id = bytearray(32)
         return [message]
 
-    hostile.Prey(loop, certs).refuses(at("ServerHello", change), settings=settings("TLSv1.3"), alert="illegal_parameter")
+    prey = hostile.Prey(loop, certs)
+    prey.refuses(at("ServerHello", change), settings=settings("TLSv1.3"), alert="illegal_parameter")
