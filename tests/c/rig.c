@@ -92,6 +92,24 @@ void watch(struct witness *witness, tls_stream *stream) {
     CHECK_OK(tls_stream_on_close(stream, on_close, witness));
 }
 
+void destroy_at(struct witness *witness, char event, const uint8_t *data, size_t length) {
+    struct stream_ending *ending = witness->context;
+    if (ending->done) {
+        /* Nothing but the close event comes after it. */
+        CHECK_EQUAL(event, 'c');
+    } else if (event == ending->event) {
+        ending->done = true;
+        CHECK_OK(tls_stream_destroy(witness->stream));
+        CHECK_OK(tls_stream_destroy(witness->stream));
+        CHECK_EQUAL(tls_stream_write(witness->stream, "x", 1), TLS_ERR_INVALID_STATE);
+        tls_stream_end(witness->stream);
+        tls_stream_resume(witness->stream);
+        if (data != NULL) {
+            CHECK(is_pattern(data, length, witness->received - length));
+        }
+    }
+}
+
 static void on_listening(tls_server *server, void *user_data) {
     struct rig *rig = user_data;
     CHECK(rig->server == server);

@@ -100,6 +100,13 @@ struct witness {
 void watch(struct witness *witness, tls_stream *stream);
 void witness_note(struct witness *witness, char event);
 
+/* A hook that destroys the stream at one event; its context is this. Only close may come after it. */
+struct stream_ending {
+    char event;
+    bool done;
+};
+void destroy_at(struct witness *witness, char event, const uint8_t *data, size_t length);
+
 /* ---- rig: a loop with a server on 127.0.0.1 ---- */
 
 struct rig {

@@ -15,26 +15,6 @@ static void start(void) {
 
 /* ---- the server's stream ---- */
 
-struct ending {
-    char event;
-    bool done;
-};
-
-static void destroy_at(struct witness *witness, char event, const uint8_t *data, size_t length) {
-    struct ending *ending = witness->context;
-    (void)data;
-    (void)length;
-    if (ending->done) {
-        CHECK_EQUAL(event, 'c');
-    } else if (event == ending->event) {
-        ending->done = true;
-        CHECK_OK(tls_stream_destroy(witness->stream));
-        CHECK_OK(tls_stream_destroy(witness->stream));
-        CHECK_EQUAL(tls_stream_write(witness->stream, "x", 1), TLS_ERR_INVALID_STATE);
-        CHECK_OK(tls_stream_resume(witness->stream));
-    }
-}
-
 static void watch_with_hook(struct rig *at, tls_stream *stream) {
     at->accepted.hook = destroy_at;
     at->accepted.context = at->context;
@@ -46,7 +26,7 @@ static void c100_the_server_destroys_in_each_callback(void) {
     static uint8_t talk[200000];
     fill_pattern(talk, sizeof talk, 0);
     for (size_t i = 0; i < sizeof events - 1; i++) {
-        struct ending ending = {.event = events[i]};
+        struct stream_ending ending = {.event = events[i]};
         struct wire wire;
         memset(&wire, 0, sizeof wire);
         start();

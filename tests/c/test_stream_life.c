@@ -17,35 +17,12 @@ static void start(void) {
 
 /* ---- destroy in each callback ---- */
 
-struct ending {
-    char event;
-    bool done;
-};
-
-static void destroy_at(struct witness *witness, char event, const uint8_t *data, size_t length) {
-    struct ending *ending = witness->context;
-    if (ending->done) {
-        /* Nothing but the close event comes after it. */
-        CHECK_EQUAL(event, 'c');
-    } else if (event == ending->event) {
-        ending->done = true;
-        CHECK_OK(tls_stream_destroy(witness->stream));
-        CHECK_OK(tls_stream_destroy(witness->stream));
-        CHECK_EQUAL(tls_stream_write(witness->stream, "x", 1), TLS_ERR_INVALID_STATE);
-        tls_stream_end(witness->stream);
-        tls_stream_resume(witness->stream);
-        if (data != NULL) {
-            CHECK(is_pattern(data, length, witness->received - length));
-        }
-    }
-}
-
 static void c100_destroy_in_each_callback(void) {
     static const char events[] = "sdDeExtc";
     static uint8_t talk[200000];
     fill_pattern(talk, sizeof talk, 0);
     for (size_t i = 0; i < sizeof events - 1; i++) {
-        struct ending ending = {.event = events[i]};
+        struct stream_ending ending = {.event = events[i]};
         start();
         client.hook = destroy_at;
         client.context = &ending;
@@ -78,6 +55,8 @@ static void c100_destroy_in_each_callback(void) {
         RUN_UNTIL(rig.loop, client.closes == 1, 5000);
         check_equal(ending.done, events[i] != 'E' || client.ends > 0, (char[]){events[i], 0}, __FILE__, __LINE__);
         CHECK_EQUAL(client.order[strlen(client.order) - 1], 'c');
+        /* The error came before the destroy, and close says so. */
+        CHECK_EQUAL(client.had_error, client.errors);
         run_for(rig.loop, 30);
         CHECK_EQUAL(client.closes, 1);
         CHECK_EQUAL(tls_stream_destroy(client.stream), TLS_ERR_INVALID_HANDLE);

@@ -50,7 +50,7 @@ def test_s32_our_certificate(loop, certs, version):
     with node_server(loop, certs, **options) as (server, port):
         stream, recorder = ours.connect(loop, port, ours.client_context(certs, identity="client"))
         stream.write(TEXT)
-        until(loop, lambda: recorder.data == TEXT, server)
+        until(loop, lambda: recorder.data == TEXT and server.reports("secure"), server)
         (theirs,) = server.reports("secure")
         assert theirs["authorized"] and theirs["authorizationError"] is None
 

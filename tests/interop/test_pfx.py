@@ -66,7 +66,7 @@ def test_s10_s19_both_sides_with_a_file_alone_at_our_server(loop, certs, version
     server = ours.EchoServer(loop, context, request_cert=True, reject_unauthorized=True)
     with node_client(server.port, pfx=certs / "client.pfx", **SECRET) as client:
         client.send(TEXT)
-        until(loop, lambda: client.out == TEXT, client)
+        until(loop, lambda: client.out == TEXT and client.reports("secure"), client)
         assert client.reports("secure")[0]["authorized"]
         client.end_input()
         until(loop, lambda: client.ended and server.closed(), client)
@@ -78,6 +78,6 @@ def test_s10_s32_both_sides_with_a_file_alone_at_nodes(loop, certs, version):
     with node_server_of(loop, pfx=certs / "server.pfx", **SECRET, **asks) as (server, port):
         stream, recorder = ours.connect(loop, port, pfx_context(certs / "client.pfx"))
         stream.write(TEXT)
-        until(loop, lambda: recorder.data == TEXT, server)
+        until(loop, lambda: recorder.data == TEXT and server.reports("secure"), server)
         assert stream.authorized
         assert server.reports("secure")[0]["authorized"]
