@@ -154,7 +154,8 @@ pub(super) fn undecodable(what: &str) -> Box<Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::context::fixtures::Authority;
+    use crate::context::fixtures::{Authority, Template};
+    use openssl::x509::store::X509StoreBuilder;
 
     fn issued() -> Vec<u8> {
         Authority::new().issue_ec("localhost").0
@@ -208,5 +209,24 @@ mod tests {
             .unwrap()
             .issuer_certificate()
             .is_none());
+    }
+
+    #[test]
+    fn c089_authorities_that_signed_each_other_are_no_endless_chain() {
+        let (one, other) = (Authority::named("one"), Authority::named("other"));
+        let one_by_other = other.certify(&Template::ca("one"), &one.key);
+        let other_by_one = one.certify(&Template::ca("other"), &other.key);
+        let (leaf, _) = one.issue_ec("localhost");
+        let above = [&one_by_other, &other_by_one, &one_by_other].map(|x| x.to_pem().unwrap());
+        let sent = Certificate::parse(&[leaf.clone(), above.concat()].concat()).unwrap();
+        let mut trusted = X509StoreBuilder::new().unwrap();
+        trusted.add_cert(one_by_other).unwrap();
+        trusted.add_cert(other_by_one).unwrap();
+        let leaf = X509::from_pem(&leaf).unwrap();
+        let found = Certificate::from_peer(leaf, None, Some(trusted.build()));
+        for certificate in [sent, found] {
+            let json = certificate.json(true).unwrap();
+            assert_eq!(json.matches("issuerCertificate").count(), 2);
+        }
     }
 }

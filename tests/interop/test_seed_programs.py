@@ -146,6 +146,7 @@ def test_s74_clients_at_node(loop, files, language, kind):
         with node_server_of(loop, **theirs, **asks) as (server, port):
             with our_client(language, kind, files, port) as client:
                 converse(loop, client, server)
+            until(loop, lambda: server.reports("secure"), server)
             assert server.reports("secure")[0]["authorized"]
 
 
