@@ -1,9 +1,12 @@
 //! What the settings come to in real handshakes.
 
 use super::fixtures::{rsa_key, Authority};
+use super::frozen::session_id_context;
 use super::*;
 use crate::sys::tls::{Outcome, Tls};
+use crate::sys::verify;
 use crate::sys::verify::PeerCheck;
+use openssl::ssl::{SslOptions, SslVersion};
 use openssl::ssl::{SslSession, SslVerifyMode};
 
 fn served(authority: &Authority) -> Arc<Context> {
@@ -29,10 +32,10 @@ fn handshake(
     client: &Context,
     session: Option<&SslSession>,
 ) -> Result<(Tls, Tls)> {
-    let mut server = Tls::new(server.freeze()?.ssl_context(), true)?;
+    let mut server = Tls::new(server.freeze()?.ssl_context(Part::Server)?, true)?;
     server.ssl_mut().set_verify(SslVerifyMode::NONE);
     let frozen = client.freeze()?;
-    let mut client = Tls::new(frozen.ssl_context(), false)?;
+    let mut client = Tls::new(frozen.ssl_context(Part::Client)?, false)?;
     client.ssl_mut().set_verify(SslVerifyMode::PEER);
     if let Some(roots) = frozen.shared_roots()? {
         crate::sys::tls::share_verify_store(client.ssl_mut(), roots);

@@ -14,7 +14,7 @@ use super::handshake::Handshake;
 use super::renegotiation::Limit;
 use super::request::{Answer, Question};
 use super::settings::{check_host, sni, Role, Settings};
-use crate::context::{Certificate, FrozenContext};
+use crate::context::{Certificate, FrozenContext, Part};
 use crate::error::{Error, Result, Status};
 use crate::sys::tls::{self, Outcome, Tls};
 use crate::sys::verify::{self, Identity, PeerCheck};
@@ -87,12 +87,12 @@ impl Connection {
         }
         name.as_deref().map_or(Ok(()), check_host)?;
         let handshake = Arc::new(Handshake::new(context, &settings, name));
-        let ssl_context = if !is_server && handshake.npn_list().is_some() {
-            context.ssl_context_with_npn()?
-        } else {
-            context.ssl_context()
+        let part = match settings.role {
+            Role::Server => Part::Server,
+            Role::Client if handshake.npn_list().is_some() => Part::NpnClient,
+            Role::Client => Part::Client,
         };
-        let mut tls = Tls::new(ssl_context, is_server)?;
+        let mut tls = Tls::new(context.ssl_context(part)?, is_server)?;
         tls.allow_messages(MESSAGES_IN_A_ROW);
         hooks::attach(tls.ssl_mut(), Arc::clone(&handshake) as _)?;
         if is_server {

@@ -5,7 +5,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
-use openssl::ssl::{SslRef, SslVerifyMode};
+use openssl::ssl::{SslRef, SslSession, SslSessionRef, SslVerifyMode};
 use openssl::stack::StackRef;
 use openssl::x509::{X509Ref, X509};
 
@@ -14,10 +14,11 @@ use super::renegotiation::Renegotiation;
 use super::request::{Answer, Question};
 use super::server_name::{self, NameTable};
 use super::settings::{Role, Settings};
-use crate::context::{Certificate, ClientAuth, FrozenContext, ProtocolList};
+use crate::context::{Certificate, ClientAuth, FrozenContext, Part, ProtocolList};
 use crate::error::{Error, Result, Status};
 use crate::sys::client_hello::{default_groups, ClientHello, Policy};
 use crate::sys::hooks::{self, Alpn, Hooks, Verdict};
+use crate::sys::session::Ticket;
 use crate::sys::verify::{self, Identity, PeerCheck};
 use crate::sys::{error_queue, tls, verify_code};
 
@@ -297,7 +298,7 @@ impl Handshake {
             None
         };
         hello.switch_to(&Policy {
-            context: context.ssl_context(),
+            context: context.ssl_context(Part::Server)?,
             options: context.options(),
             versions: context.versions(),
             groups: groups.as_deref(),
@@ -348,6 +349,18 @@ impl Hooks for Handshake {
         let common = ours.choose_theirs(advertised);
         self.lock().npn_overlaps = common.is_some();
         common.unwrap_or_else(|| ours.first())
+    }
+
+    fn new_session(&self, _session: &SslSessionRef) {}
+
+    fn stored_session(&self, _id: &[u8]) -> Option<SslSession> {
+        None
+    }
+
+    fn ticket_made(&self, _session: &SslSessionRef) {}
+
+    fn ticket_opened(&self, _ticket: Ticket<'_>) -> bool {
+        true
     }
 
     fn handshake_started(&self) {

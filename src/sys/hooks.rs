@@ -8,9 +8,10 @@ use std::sync::{Arc, OnceLock};
 use foreign_types::ForeignTypeRef;
 use libc::{c_int, c_uchar, c_uint, c_void};
 use openssl::ex_data::Index;
-use openssl::ssl::{Ssl, SslContextBuilder, SslRef};
+use openssl::ssl::{Ssl, SslContextBuilder, SslRef, SslSession, SslSessionRef};
 
 use super::client_hello::ClientHello;
+use super::session::Ticket;
 use super::{message_count, openssl_ffi};
 use crate::error::{Error, Status};
 
@@ -53,6 +54,15 @@ pub trait Hooks: Send + Sync {
     /// A client chooses from the server's NPN list. The answer is part of the list that the
     /// connection keeps: it lives as long as the connection.
     fn npn_select(&self, advertised: &[u8]) -> &[u8];
+    /// A session is there to be kept: of a client by the server's tickets or at the end of the
+    /// handshake, of a server that keeps sessions outside at the end of the handshake.
+    fn new_session(&self, session: &SslSessionRef);
+    /// A server that keeps sessions outside is asked for one, by what the client offers.
+    fn stored_session(&self, id: &[u8]) -> Option<SslSession>;
+    /// A server is about to put this session into a ticket.
+    fn ticket_made(&self, session: &SslSessionRef);
+    /// A server has looked at a client's ticket. True: use the session in it.
+    fn ticket_opened(&self, ticket: Ticket<'_>) -> bool;
     /// A handshake begins: the first, or a renegotiation.
     fn handshake_started(&self);
     fn handshake_done(&self);
@@ -74,7 +84,7 @@ pub fn attach(ssl: &mut SslRef, hooks: Arc<dyn Hooks>) -> Result<(), Box<Error>>
 
 /// # Safety
 /// `ssl` is live and not freed before the result is dropped.
-unsafe fn attached<'a>(ssl: *const openssl_sys::SSL) -> Option<&'a dyn Hooks> {
+pub(super) unsafe fn attached<'a>(ssl: *const openssl_sys::SSL) -> Option<&'a dyn Hooks> {
     // SAFETY: the caller's promise; OpenSSL only lends us the SSL, so nobody frees its ex-data.
     let ssl = unsafe { SslRef::from_ptr(ssl.cast_mut()) };
     ssl.ex_data(index()?).map(|hooks| &**hooks)

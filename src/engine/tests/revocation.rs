@@ -180,7 +180,11 @@ fn s15_the_well_known_roots_still_count() {
         .shared_roots()
         .unwrap()
         .unwrap();
-    let own = frozen.ssl_context().cert_store().all_certificates();
+    let own = frozen
+        .ssl_context(crate::context::Part::Client)
+        .unwrap()
+        .cert_store()
+        .all_certificates();
     let shared = roots.all_certificates();
     assert_eq!(own.len(), shared.len());
     // They are the same objects: nothing was parsed again.
