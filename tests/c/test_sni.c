@@ -1,4 +1,4 @@
-/* Server names (S22, S57, S71): contexts by name, the callback that chooses one now or later, and
+/* Server names (S05, S22, S57, S71): contexts by name, the callback that chooses one now or later, and
  * that all of the chosen context's policy counts. */
 #include "pairs.h"
 

@@ -79,6 +79,33 @@ def test_s24_s82_version_of_the_stranger(loop, certs):
     assert visit(loop, context, certs, "-tls1_2") is None
 
 
+@pytest.mark.parametrize(
+    "method, theirs, agreed",
+    [
+        ("TLSv1_2_method", "-no_tls1", "TLSv1.2"),
+        ("TLSv1_2_client_method", "-tls1_3", None),
+        ("TLSv1_1_method", "-no_tls1_3", "TLSv1.1"),
+        ("TLS_method", "-tls1_3", "TLSv1.3"),
+        ("SSLv23_method", "-tls1_1", "TLSv1.1"),
+    ],
+)
+def test_s36_version_of_our_client(loop, certs, method, theirs, agreed):
+    """By Node's names of methods, at a stranger that would take more or other versions."""
+    old = ["-cipher", "DEFAULT:@SECLEVEL=0"]
+    with s_server(loop, certs, "-rev", theirs, *old, identity="server-rsa") as (server, port):
+        context = ours.client_context(certs)
+        context.set_ciphers("DEFAULT:@SECLEVEL=0")
+        context.set_secure_protocol(method)
+        stream, recorder = ours.connect(loop, port, context)
+        secured = []
+        stream.on_secure_connect(lambda stream: secured.append(stream.protocol))
+        stream.write(TEXT)
+        until(loop, lambda: recorder.data or stream.closed, server)
+        assert secured == ([agreed] if agreed else [])
+        names = [error.name for (error,) in recorder.of("error")]
+        assert names == ([] if agreed else ["ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION"])
+
+
 @pytest.mark.parametrize("groups, agreed", [("P-384:P-256", "P-384"), ("P-521", "P-521"), ("X448:P-256", None)])
 def test_s84_groups(loop, certs, version, groups, agreed):
     context = ours.limited(ours.server_context(certs, "server-rsa"), version)
