@@ -5,6 +5,7 @@
 //             after its first answer
 //   layers    speak TLS over the TLS connection, so many times
 //   path      of a Unix socket, in place of a port
+//   renegotiate  so many times, one after the other
 // The client is a pipe from standard input to standard output; the server echoes.
 // What happened is told on standard error, one JSON object a line.
 'use strict';
@@ -12,7 +13,7 @@ const fs = require('fs');
 const tls = require('tls');
 
 const [role, text] = process.argv.slice(2);
-const { version, destroy, layers = 0, ...options } = JSON.parse(text);
+const { version, destroy, layers = 0, renegotiate = 0, ...options } = JSON.parse(text);
 for (const name of ['ca', 'cert', 'crl', 'key', 'pfx']) {
   if (options[name]) options[name] = fs.readFileSync(options[name]);
 }
@@ -28,6 +29,7 @@ const facts = (socket) => ({
   servername: socket.servername,
   authorized: socket.authorized,
   authorizationError: socket.authorizationError ?? null,
+  alpn: socket.alpnProtocol || null,
 });
 
 function watch(socket) {
@@ -44,6 +46,15 @@ if (role === 'client') {
   }
   watch(socket);
   socket.on('secureConnect', () => tell({ secure: facts(socket) }));
+  const again = (left) => {
+    if (left === 0) return;
+    socket.renegotiate({}, (error) => {
+      tell({ renegotiated: error ? error.code : true });
+      again(left - 1);
+    });
+  };
+  // The event comes again after each.
+  socket.once('secureConnect', () => again(renegotiate));
   process.stdin.pipe(socket, { end: !destroy });
   if (destroy) process.stdin.on('end', () => socket.destroy());
   socket.pipe(process.stdout);

@@ -1,5 +1,6 @@
 """The programs of others, each run beside the loop with everything it says collected."""
 
+import fcntl
 import json
 import os
 import queue
@@ -9,6 +10,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import termios
 import threading
 from contextlib import contextmanager
 
@@ -59,6 +61,7 @@ class Stranger:
         self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, env=environment, cwd=cwd)
         self.out, self.err = bytearray(), bytearray()
         self._input = queue.SimpleQueue()
+        self._typed = self._written = 0
         self._readers = [
             threading.Thread(target=self._read, args=(self.process.stdout, self.out), daemon=True),
             threading.Thread(target=self._read, args=(self.process.stderr, self.err), daemon=True),
@@ -83,6 +86,7 @@ class Stranger:
                     break
                 self.process.stdin.write(data)
                 self.process.stdin.flush()
+                self._written += len(data)
         except OSError:
             pass  # it has ended; the test sees that by what it said
         try:
@@ -92,7 +96,16 @@ class Stranger:
 
     def send(self, data):
         """Type something, of any length."""
+        self._typed += len(data)
         self._input.put(data)
+
+    @property
+    def has_read_all(self):
+        """Whether it has read everything that was typed, so that what comes next is a read of its own."""
+        if self._typed != self._written:
+            return False
+        waiting = fcntl.ioctl(self.process.stdin, termios.FIONREAD, bytes(4))
+        return int.from_bytes(waiting, sys.byteorder) == 0
 
     def end_input(self):
         """Nothing more to type."""
@@ -182,9 +195,9 @@ def s_server(loop, certs, *arguments, version=None, identity="server", cwd=None)
         yield server, int(server.match(r"ACCEPT 127\.0\.0\.1:(\d+)\n")[1])
 
 
-def ssl_client(port, version, ca, *identity):
+def ssl_client(port, version, ca, *identity, alpn=()):
     """peer.py as a client of `port`, with certificate and key files or without."""
-    return Stranger(sys.executable, SSL_PEER, port, version, ca, *identity)
+    return Stranger(sys.executable, SSL_PEER, port, version, ca, ",".join(alpn), *identity)
 
 
 def node_client(port, **options):
