@@ -189,7 +189,8 @@ extern "C" fn npn_advertised(
         // SAFETY: OpenSSL lends us a live SSL; what the hooks lend lives as long as it does.
         unsafe { attached(ssl) }.map(|hooks| hooks.npn_advertised())
     }));
-    let Ok(Some(list)) = list else {
+    // With an empty list OpenSSL would still answer, and the client would have to choose.
+    let Some(list) = list.ok().flatten().filter(|list| !list.is_empty()) else {
         return openssl_sys::SSL_TLSEXT_ERR_NOACK;
     };
     // SAFETY: both places are valid; OpenSSL copies the list at once.

@@ -78,9 +78,13 @@ class EchoServer:
         return len(self.streams) >= count and all(one.recorder.names[-1:] == ["close"] for one in self.streams)
 
 
-def connect(loop, port, context, *, reject_unauthorized=True, servername="localhost"):
+def connect(loop, port, context, *, reject_unauthorized=True, servername="localhost", alpn=None, npn=None):
     """A client on 127.0.0.1; the stream and its recorder."""
     options = tlspair.ConnectOptions(context, servername=servername)
     options.set_reject_unauthorized(reject_unauthorized)
+    if alpn is not None:
+        options.set_alpn_protocols(alpn)
+    if npn is not None:
+        options.set_npn_protocols(npn)
     stream = tlspair.connect(loop, port, "127.0.0.1", options)
     return stream, support.record_stream(stream)

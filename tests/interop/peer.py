@@ -29,4 +29,4 @@ try:
                 sys.stdout.buffer.write(answer)
                 sys.stdout.buffer.flush()
 except ssl.SSLError as error:
-    print(json.dumps({"error": error.reason}), file=sys.stderr)
+    print(json.dumps({"error": error.reason or str(error)}), file=sys.stderr)
