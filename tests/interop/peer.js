@@ -5,6 +5,7 @@
 //             after its first answer
 //   layers    speak TLS over the TLS connection, so many times
 //   path      of a Unix socket, in place of a port
+//   anyName   leave the server's name alone
 //   renegotiate  so many times, one after the other
 // The client is a pipe from standard input to standard output; the server echoes.
 // What happened is told on standard error, one JSON object a line.
@@ -13,12 +14,13 @@ const fs = require('fs');
 const tls = require('tls');
 
 const [role, text] = process.argv.slice(2);
-const { version, destroy, layers = 0, renegotiate = 0, ...options } = JSON.parse(text);
+const { version, destroy, layers = 0, renegotiate = 0, anyName, ...options } = JSON.parse(text);
 for (const name of ['ca', 'cert', 'crl', 'key', 'pfx']) {
   if (options[name]) options[name] = fs.readFileSync(options[name]);
 }
 // Node takes one revocation list from a text.
 if (options.crl) options.crl = options.crl.toString().match(/-----BEGIN[^]*?-----END .*\n/g);
+if (anyName) options.checkServerIdentity = () => undefined;
 if (version) options.minVersion = options.maxVersion = version;
 
 const tell = (report) => fs.writeSync(2, JSON.stringify(report) + '\n');
@@ -30,6 +32,7 @@ const facts = (socket) => ({
   authorized: socket.authorized,
   authorizationError: socket.authorizationError ?? null,
   alpn: socket.alpnProtocol || null,
+  bits: socket.getPeerCertificate().bits,
 });
 
 function watch(socket) {

@@ -167,13 +167,14 @@ def until(loop, done, *strangers):
         raise AssertionError(f"{error}: {strangers}") from None
 
 
-def s_client(certs, port, *arguments, version=None, ca="ca.pem"):
-    """`openssl s_client` that verifies chain and name.
+def s_client(certs, port, *arguments, version=None, ca="ca.pem", servername="localhost"):
+    """`openssl s_client` that verifies the chain, and the name localhost whatever name it asks for.
 
     Lines that begin with one of its letters (Q, R, k, ...) are commands, unless `-nocommands`.
     """
     return Stranger(
-        *["openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-servername", "localhost"],
+        *["openssl", "s_client", "-connect", f"127.0.0.1:{port}"],
+        *(["-noservername"] if servername is None else ["-servername", servername]),
         *["-CAfile", certs / ca, "-verify_return_error", "-verify_hostname", "localhost"],
         *([OPENSSL[version]] if version else []),
         *arguments,

@@ -166,6 +166,14 @@ def test_s34_s70_no_overlap(certs):
     assert (client.npn_protocol, server.npn_protocol) == (None, "first")
 
 
+def test_s21_s34_s70_server_without_a_list(certs):
+    """It does not answer, so that the client has nothing to choose from."""
+    client, server = support.pairs(certs, version="TLSv1.2")
+    client.set_npn_protocols(["first"])
+    assert support.shuttle(client, server) == []
+    assert client.npn_protocol is None and server.npn_protocol is None
+
+
 def test_s83_name_that_is_no_text(certs):
     """Names are bytes; what is no UTF-8 is shown as well as it can be."""
     client, server = support.pairs(certs)
