@@ -58,7 +58,8 @@ def test_each_case_has_a_test(named_in_tests):
 
 def test_each_row_is_in_the_table_for_readers_of_node():
     text = (CHECKOUT / "docs" / "node.md").read_text()
-    assert sorted({int(row) for row in re.findall(r"\bS(\d\d)\b", text)}) == ROWS
+    first_cells = " ".join(re.findall(r"^\| (S[^|]*) \|", text, re.M))
+    assert sorted({int(row) for row in re.findall(r"\bS(\d\d)\b", first_cells)}) == ROWS
     for row in UNTESTED_ROWS:
         assert re.search(rf"^\| S{row} .*not yet", text, re.M), row
 
