@@ -162,7 +162,7 @@ static void s41_mutated_flights(void) {
     free_contexts();
 }
 
-static void s41_garbage_ends_in_an_error(void) {
+static void s41_s80_garbage_ends_in_an_error(void) {
     uint8_t *bytes = malloc(64 * 1024);
     make_contexts();
     uint64_t seed = 0xa4093822299f31d0;
@@ -280,7 +280,7 @@ int main(int argc, char **argv) {
     check_begin(argc, argv);
     RUN(s41_mutated_client_hellos);
     RUN(s41_mutated_flights);
-    RUN(s41_garbage_ends_in_an_error);
+    RUN(s41_s80_garbage_ends_in_an_error);
     RUN(c033_plain_http_is_named);
     RUN(c106_one_side_destroyed_the_other_written);
     RUN(c106_garbage_after_the_handshake);

@@ -78,7 +78,7 @@ def test_fileno_is_readable_when_there_is_work(loop):
     assert seen == [1]
 
 
-def test_descriptor_drives_a_conversation_and_timers(loop, server_context, client_context):
+def test_s17_descriptor_drives_a_conversation_and_timers(loop, server_context, client_context):
     """Nothing but `poll` on the descriptor; the handshake timeout comes through it as well."""
     import socket
 

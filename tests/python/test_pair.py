@@ -262,7 +262,7 @@ def test_c056_truncation_is_not_a_clean_end(certs, version):
     assert recorder.names[-1] == "close"
 
 
-def test_s41_garbage_is_an_error_event(certs):
+def test_s41_s80_garbage_is_an_error_event(certs):
     for garbage in (b"GET / HTTP/1.1\r\n\r\n", b"\xff" * 100, bytes(5000)):
         _client, server = support.pairs(certs)
         recorder = support.record_pair(server)
@@ -274,7 +274,7 @@ def test_s41_garbage_is_an_error_event(certs):
     assert isinstance(error, ssl.SSLError) and error.library and error.reason
 
 
-def test_c106_one_side_destroyed(certs):
+def test_s80_c106_one_side_destroyed(certs):
     client, server = support.pairs(certs)
     support.shuttle(client, server)
     recorder = support.record_pair(client)

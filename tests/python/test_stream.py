@@ -36,7 +36,7 @@ def test_s61_echo_and_the_order_of_events(loop, certs, server_context, version):
     assert stream.closed and server.closed and not server.errors
 
 
-def test_s50_what_is_known(loop, server_context, client_context):
+def test_s50_s59_s60_s63_s66_s67_s68_s69_s71_what_is_known(loop, server_context, client_context):
     server = support.echo_server(loop, server_context)
     seen = []
 
