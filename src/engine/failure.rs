@@ -10,6 +10,8 @@ const NO_SHARED_CIPHER: i32 = 193;
 const PEER_DID_NOT_RETURN_A_CERTIFICATE: i32 = 199;
 const UNSUPPORTED_PROTOCOL: i32 = 258;
 const WRONG_VERSION_NUMBER: i32 = 267;
+/// From OpenSSL 3.2 on, above the reason: "in the record layer".
+const RECORD_LAYER_FAILURE: i32 = 313;
 /// Received alerts are 1000 and their number.
 const ALERT_OFFSET: i32 = 1000;
 
@@ -64,8 +66,12 @@ pub fn of_connection(
     first: &FirstBytes,
     verify: Option<Box<Error>>,
 ) -> Box<Error> {
-    let last = entries.last();
-    let number = last.map_or(0, |entry| error_queue::reason_number(entry.code));
+    let number_of = |entry: &OpensslEntry| error_queue::reason_number(entry.code);
+    let last = match entries.as_slice() {
+        [.., reason, last] if number_of(last) == RECORD_LAYER_FAILURE => Some(reason),
+        entries => entries.last(),
+    };
+    let number = last.map_or(0, number_of);
     let mut error = match (verify, last) {
         (Some(error), _) => error,
         (None, None) => Error::new(

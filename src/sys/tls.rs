@@ -54,7 +54,7 @@ pub fn npn_negotiated(ssl: &SslRef) -> &[u8] {
     }
 }
 
-/// What one call of OpenSSL came to (SSL_get_error(3)).
+/// What one call of OpenSSL came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// Done; for reads and writes the number of plaintext bytes.
@@ -153,7 +153,7 @@ impl Tls {
     /// What a call came to that did not succeed. Our BIO knows whether it ran out of input: OpenSSL's
     /// own answer looks at the error queue first, so that what a host program left there would pass
     /// for an error of ours, and looking before each call would cost 2 % of a small record.
-    fn outcome(&mut self, result: c_int) -> Outcome {
+    fn outcome(&mut self) -> Outcome {
         const CLIENT_HELLO_CB: c_int = 7;
         const RETRY_VERIFY: c_int = 8;
         if self.starved {
@@ -162,16 +162,18 @@ impl Tls {
         if self.flooded {
             return Outcome::Flooded;
         }
-        // SAFETY: a live SSL, right after the call that gave `result`, on the same thread.
+        // SAFETY: a live SSL.
         let want = unsafe { openssl_ffi::SSL_want(self.ssl.as_ptr()) };
         if want == CLIENT_HELLO_CB || want == RETRY_VERIFY {
             return Outcome::Suspended;
         }
-        // With the queue emptied, the answer rests on the connection alone.
         self.errors = error_queue::drain();
+        // Not from SSL_get_error(3): from 3.2 on, a user_canceled before the close_notify, as Java
+        // sends it, makes it say "system call" there.
         // SAFETY: as above.
-        let ended = unsafe { openssl_sys::SSL_get_error(self.ssl.as_ptr(), result) }
-            == openssl_sys::SSL_ERROR_ZERO_RETURN;
+        let ended = unsafe { openssl_sys::SSL_get_shutdown(self.ssl.as_ptr()) }
+            & openssl_sys::SSL_RECEIVED_SHUTDOWN
+            != 0;
         // A fatal alert ends the connection too: it leaves an error, and OpenSSL is "in init" again,
         // which an alert that the host program left in the queue does not bring about.
         // SAFETY: a live SSL.
@@ -202,7 +204,7 @@ impl Tls {
         if result == 1 {
             return Outcome::Done(0);
         }
-        self.outcome(result)
+        self.outcome()
     }
 
     /// SSL_read_ex(3): at most one record's plaintext into `plain`, which must not be empty.
@@ -220,7 +222,7 @@ impl Tls {
         if result == 1 {
             return Outcome::Done(count);
         }
-        self.outcome(result)
+        self.outcome()
     }
 
     /// SSL_write_ex(3) in partial-write mode: at most one record of `plain`, which must not be empty.
@@ -238,7 +240,7 @@ impl Tls {
         if result == 1 {
             return Outcome::Done(count);
         }
-        self.outcome(result)
+        self.outcome()
     }
 
     /// SSL_shutdown(3): sends close_notify, once. False if OpenSSL would not.

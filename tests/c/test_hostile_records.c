@@ -65,20 +65,19 @@ static void check_refused(int socket, int alert) {
     close(socket);
 }
 
-/* The honest hello with a padding extension (RFC 7685) of so many bytes, as a handshake message. */
-static size_t padded_hello(uint8_t *message, size_t padding) {
+/* The honest hello with as long a padding extension (RFC 7685) as fits, as a handshake message. */
+static size_t padded_hello(uint8_t *message) {
     const uint8_t *body = hello + 5 + 4;
     size_t at = 2 + 32;
     at += 1u + body[at];
     at += 2u + (size_t)(body[at] << 8 | body[at + 1]);
     at += 1u + body[at];
     size_t extensions = (size_t)(body[at] << 8 | body[at + 1]);
-    REQUIRE(5 + 4 + at + 2 + extensions == hello_length && extensions + 4 + padding <= 0xffff);
-    size_t length = hello_length - 5;
+    REQUIRE(5 + 4 + at + 2 + extensions == hello_length);
+    size_t length = hello_length - 5, padding = 0xffff - 4 - extensions;
     memcpy(message, hello + 5, length);
-    size_t grown = extensions + 4 + padding;
-    message[4 + at] = (uint8_t)(grown >> 8);
-    message[4 + at + 1] = (uint8_t)grown;
+    message[4 + at] = 0xff;
+    message[4 + at + 1] = 0xff;
     memset(message + length, 0, 4 + padding);
     message[length + 1] = 21;
     message[length + 2] = (uint8_t)(padding >> 8);
@@ -109,7 +108,7 @@ static void c036_largest_client_hello(void) {
     for (size_t piece = 16384; piece >= 256; piece /= 64) {
         int socket = raw_connect(rig.port);
         answer_length = 0;
-        CHECK(send_message(socket, message, padded_hello(message, 65000), piece));
+        CHECK(send_message(socket, message, padded_hello(message), piece));
         RUN_UNTIL(rig.loop, (raw_gather(socket, answer, sizeof answer, &answer_length), answer_length > 500), 2000);
         /* A ServerHello. */
         CHECK(answer[0] == HANDSHAKE && answer[5] == 2);

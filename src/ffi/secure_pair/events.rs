@@ -88,7 +88,7 @@ pub extern "C" fn tls_secure_pair_on_end(
 /// Registers the callback of a failure, which comes at most once and is followed by the close event;
 /// NULL unregisters. Any thread, one at a time.
 ///
-/// One of them is `ERR_TLS_TOO_MANY_MESSAGES`: the peer sent a hundred key updates, session tickets or
+/// One of them is `ERR_TLS_TOO_MANY_MESSAGES`: the peer sent over a hundred key updates, session tickets or
 /// requests to renegotiate in a row and no data among them.
 ///
 /// Node: `'error'`.

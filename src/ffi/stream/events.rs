@@ -84,7 +84,7 @@ pub extern "C" fn tls_stream_on_drain(
 /// NULL unregisters. A server's stream that fails before it is secure tells it by
 /// `tls_server_on_client_error` instead. The loop's thread.
 ///
-/// One of them is `ERR_TLS_TOO_MANY_MESSAGES`: the peer sent a hundred key updates, session tickets or
+/// One of them is `ERR_TLS_TOO_MANY_MESSAGES`: the peer sent over a hundred key updates, session tickets or
 /// requests to renegotiate in a row and no data among them, or does not read the answers to them.
 ///
 /// Node: `'error'`.
