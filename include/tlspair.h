@@ -1573,7 +1573,7 @@ tls_status tls_secure_pair_on_end(tls_secure_pair *pair,
  * Registers the callback of a failure, which comes at most once and is followed by the close event;
  * NULL unregisters. Any thread, one at a time.
  *
- * One of them is `ERR_TLS_TOO_MANY_MESSAGES`: the peer sent a hundred key updates, session tickets or
+ * One of them is `ERR_TLS_TOO_MANY_MESSAGES`: the peer sent over a hundred key updates, session tickets or
  * requests to renegotiate in a row and no data among them.
  *
  * Node: `'error'`.
@@ -2962,7 +2962,7 @@ tls_status tls_stream_on_drain(tls_stream *stream,
  * NULL unregisters. A server's stream that fails before it is secure tells it by
  * `tls_server_on_client_error` instead. The loop's thread.
  *
- * One of them is `ERR_TLS_TOO_MANY_MESSAGES`: the peer sent a hundred key updates, session tickets or
+ * One of them is `ERR_TLS_TOO_MANY_MESSAGES`: the peer sent over a hundred key updates, session tickets or
  * requests to renegotiate in a row and no data among them, or does not read the answers to them.
  *
  * Node: `'error'`.
