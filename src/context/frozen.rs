@@ -1,6 +1,6 @@
 //! What a context freezes to: immutable, shared by any number of connections.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use openssl::sha::Sha256;
 use openssl::ssl::{
@@ -9,9 +9,9 @@ use openssl::ssl::{
 };
 use openssl::x509::store::X509Store;
 
-use super::{trust, without_traces, ClientAuth, Context, ProtocolList, Settings};
+use super::{trust, without_traces, ClientAuth, Context, ProtocolList, Settings, TicketRing};
 use crate::error::{Result, Status};
-use crate::sys::{context, error_queue, hooks, session, verify};
+use crate::sys::{context, error_queue, hooks, session, ticket_keys, verify};
 
 /// What OpenSSL lets an `SSL_CTX` say for all of its connections or for none: so there is one for
 /// each, made when first asked for.
@@ -52,6 +52,8 @@ pub struct FrozenContext {
     trust_digest: [u8; 32],
     options: SslOptions,
     versions: (SslVersion, SslVersion),
+    /// The one setting that may change.
+    ticket_ring: Mutex<Arc<TicketRing>>,
 }
 
 impl FrozenContext {
@@ -72,6 +74,7 @@ impl FrozenContext {
             shares_well_known_roots: !settings.trust.is_explicit() && settings.crls.is_empty(),
             derived_id_context,
             trust_digest: trust_digest(settings),
+            ticket_ring: Mutex::new(settings.ticket_ring()?),
             settings: std::mem::take(settings),
         };
         let _ = frozen.parts[part as usize].set(builder.build());
@@ -126,6 +129,15 @@ impl FrozenContext {
     /// NPN protocols, if it has its own.
     pub fn npn(&self) -> Option<&ProtocolList> {
         self.settings.npn.as_ref()
+    }
+
+    /// The keys of session tickets that count now, for servers that listen with this context.
+    pub fn ticket_ring(&self) -> Arc<TicketRing> {
+        Arc::clone(&self.ticket_ring.lock().unwrap_or_else(|e| e.into_inner()))
+    }
+
+    pub(super) fn set_ticket_ring(&self, ring: Arc<TicketRing>) {
+        *self.ticket_ring.lock().unwrap_or_else(|e| e.into_inner()) = ring;
     }
 
     /// What sessions must have in common to be resumed.
@@ -210,8 +222,12 @@ fn builder(settings: &Settings) -> Result<(SslContextBuilder, (SslVersion, SslVe
     builder
         .set_session_id_context(own_id_context.unwrap_or(&derived))
         .map_err(failed)?;
+    if let Some(count) = settings.num_tickets {
+        builder.set_num_tickets(count).map_err(failed)?;
+    }
     verify::install(&mut builder);
     hooks::install(&mut builder);
+    ticket_keys::install(&mut builder);
     // With a callback in place OpenSSL remembers the client's server name also over a resumption.
     builder.set_servername_callback(|_ssl, _alert| Ok(()));
     Ok((builder, versions))

@@ -21,6 +21,7 @@ mod protocol_list;
 mod secure_options;
 #[cfg(test)]
 mod tests;
+mod ticket_ring;
 mod trust;
 
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -33,6 +34,7 @@ pub use client_auth::ClientAuth;
 pub use file::read_file;
 pub use frozen::{default_client, FrozenContext, Part};
 pub use protocol_list::ProtocolList;
+pub use ticket_ring::TicketRing;
 
 use ciphers::Ciphers;
 use crl::Crls;
@@ -46,6 +48,7 @@ use trust::Trust;
 
 /// `SSL_MAX_SID_CTX_LENGTH`.
 const MAX_SESSION_ID_CONTEXT: usize = 32;
+const MAX_TICKETS: usize = 32;
 
 #[derive(Default)]
 struct Settings {
@@ -65,6 +68,9 @@ struct Settings {
     session_id_context: Option<Vec<u8>>,
     alpn: Option<ProtocolList>,
     npn: Option<ProtocolList>,
+    num_tickets: Option<usize>,
+    /// `None`: one of its own, made when first asked for.
+    ticket_ring: Option<Arc<TicketRing>>,
 }
 
 impl Settings {
@@ -77,6 +83,15 @@ impl Settings {
             ));
         }
         Ok(self)
+    }
+
+    fn ticket_ring(&mut self) -> Result<Arc<TicketRing>> {
+        let ring = match self.ticket_ring.take() {
+            Some(ring) => ring,
+            None => TicketRing::new()?,
+        };
+        self.ticket_ring = Some(Arc::clone(&ring));
+        Ok(ring)
     }
 
     fn check_no_pieces(&self) -> Result<()> {
@@ -258,6 +273,35 @@ impl Context {
             settings.session_id_context = Some(id.to_vec());
             Ok(())
         })
+    }
+
+    /// How many tickets a client gets after a full handshake of TLS 1.3.
+    pub fn set_num_tickets(&self, count: usize) -> Result<()> {
+        self.change(|settings| {
+            if count > MAX_TICKETS {
+                return Err(Error::argument(format!(
+                    "a client gets at most {MAX_TICKETS} tickets, not {count}"
+                )));
+            }
+            settings.num_tickets = Some(count);
+            Ok(())
+        })
+    }
+
+    /// The keys of session tickets, from now on; also while the context is in use.
+    pub fn set_ticket_ring(&self, ring: Arc<TicketRing>) {
+        match &mut *self.lock() {
+            State::Open(settings) => settings.ticket_ring = Some(ring),
+            State::Frozen(frozen) => frozen.set_ticket_ring(ring),
+        }
+    }
+
+    /// The keys of session tickets that count now.
+    pub fn ticket_ring(&self) -> Result<Arc<TicketRing>> {
+        match &mut *self.lock() {
+            State::Open(settings) => settings.ticket_ring(),
+            State::Frozen(frozen) => Ok(frozen.ticket_ring()),
+        }
     }
 
     /// The versions by Node's method names.

@@ -19,6 +19,7 @@ use crate::error::{Error, Result, Status};
 use crate::sys::client_hello::{default_groups, ClientHello, Policy};
 use crate::sys::hooks::{self, Alpn, Hooks, Verdict};
 use crate::sys::session::Ticket;
+use crate::sys::ticket_keys::{KeyName, Opener, TicketKey};
 use crate::sys::verify::{self, Identity, PeerCheck};
 use crate::sys::{error_queue, tls, verify_code};
 
@@ -361,6 +362,16 @@ impl Hooks for Handshake {
 
     fn ticket_opened(&self, _ticket: Ticket<'_>) -> bool {
         true
+    }
+
+    fn ticket_key_to_make_with(&self) -> Option<Arc<TicketKey>> {
+        // Of the context that listens, also where SNI has picked another: which one that will be is
+        // not known when a ticket is opened.
+        self.context.ticket_ring().maker()
+    }
+
+    fn ticket_key_to_open_with(&self, name: &KeyName) -> Option<Opener> {
+        self.context.ticket_ring().opener(name)
     }
 
     fn handshake_started(&self) {

@@ -12,6 +12,7 @@ use openssl::ssl::{Ssl, SslContextBuilder, SslRef, SslSession, SslSessionRef};
 
 use super::client_hello::ClientHello;
 use super::session::Ticket;
+use super::ticket_keys::{KeyName, Opener, TicketKey};
 use super::{message_count, openssl_ffi};
 use crate::error::{Error, Status};
 
@@ -63,6 +64,11 @@ pub trait Hooks: Send + Sync {
     fn ticket_made(&self, session: &SslSessionRef);
     /// A server has looked at a client's ticket. True: use the session in it.
     fn ticket_opened(&self, ticket: Ticket<'_>) -> bool;
+    /// The key for a server's new session tickets; `None`: it gives none.
+    fn ticket_key_to_make_with(&self) -> Option<Arc<TicketKey>>;
+    /// The key for a ticket that a client brings; `None`: it is not known, so that a full handshake
+    /// follows.
+    fn ticket_key_to_open_with(&self, name: &KeyName) -> Option<Opener>;
     /// A handshake begins: the first, or a renegotiation.
     fn handshake_started(&self);
     fn handshake_done(&self);

@@ -1,6 +1,6 @@
 //! Wiping memory that held secrets.
 
-use std::ops::Deref;
+use std::ops::{Deref, DerefMut};
 
 /// Overwrites, and the compiler cannot leave it out (OPENSSL_cleanse(3)).
 pub fn wipe(bytes: &mut [u8]) {
@@ -25,6 +25,12 @@ impl Deref for Secret {
 
     fn deref(&self) -> &[u8] {
         &self.0
+    }
+}
+
+impl DerefMut for Secret {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        &mut self.0
     }
 }
 

@@ -22,6 +22,7 @@ pub mod pkcs12;
 mod printed;
 pub mod privilege;
 pub mod session;
+pub mod ticket_keys;
 pub mod timerfd;
 pub mod tls;
 pub mod verify;

@@ -1,0 +1,228 @@
+//! What a ring makes and opens tickets with, as time goes by.
+
+use super::*;
+
+const HOUR: u64 = 3_600_000;
+
+fn at(running_ms: u64) -> Moment {
+    Moment {
+        unix_ms: 1_700_000_000_000 + running_ms,
+        running_ms,
+    }
+}
+
+/// A key whose bytes are all the same.
+fn bytes(with: u8, length: usize) -> Vec<u8> {
+    vec![with; length]
+}
+
+fn key_source(with: u8) -> Source {
+    Source::Key(Arc::new(key::parse(&bytes(with, 48)).unwrap()))
+}
+
+/// The first byte of the name of the key that makes tickets.
+fn making(ring: &TicketRing, now: u64) -> u8 {
+    ring.lock().maker(at(now)).unwrap().name[0]
+}
+
+/// Whether a key is old, if it opens at all.
+fn opens(ring: &TicketRing, name: u8, now: u64) -> Option<bool> {
+    let opener = ring.lock().opener(&[name; 16], at(now))?;
+    Some(opener.is_old)
+}
+
+fn empty() -> Arc<TicketRing> {
+    TicketRing::new().unwrap()
+}
+
+#[test]
+fn s85_a_new_key_waits_for_the_others() {
+    let ring = empty();
+    ring.set_grace_period(1_000).unwrap();
+    // The first takes the place of the random one.
+    ring.add(key_source(1), at(5_000)).unwrap();
+    assert_eq!((ring.count(), making(&ring, 5_000)), (1, 1));
+    ring.add(key_source(2), at(6_000)).unwrap();
+    assert_eq!(making(&ring, 6_999), 1);
+    // Others may be faster: it opens already, and is not to be replaced by an older one.
+    assert_eq!(opens(&ring, 2, 6_000), Some(false));
+    assert_eq!(opens(&ring, 1, 6_999), Some(false));
+    assert_eq!(making(&ring, 7_000), 2);
+    assert_eq!(opens(&ring, 1, 7_000), Some(true));
+    assert_eq!(opens(&ring, 3, 7_000), None);
+    // No grace: at once.
+    ring.set_grace_period(0).unwrap();
+    ring.add(key_source(3), at(7_000)).unwrap();
+    assert_eq!(making(&ring, 7_000), 3);
+    assert_eq!(opens(&ring, 2, 7_000), Some(true));
+}
+
+#[test]
+fn s85_the_oldest_makes_room() {
+    let ring = empty();
+    ring.set_grace_period(0).unwrap();
+    for with in 1..=20 {
+        ring.add(key_source(with), at(u64::from(with))).unwrap();
+    }
+    assert_eq!(ring.count(), MAX_ENTRIES);
+    assert_eq!(opens(&ring, 4, 100), None);
+    assert_eq!(opens(&ring, 5, 100), Some(true));
+    assert_eq!(making(&ring, 100), 20);
+    // However many come within the grace period, something makes tickets.
+    ring.set_grace_period(1_000).unwrap();
+    for with in 21..=60 {
+        ring.add(key_source(with), at(100)).unwrap();
+    }
+    assert_eq!(making(&ring, 100), 45);
+}
+
+#[test]
+fn s85_a_key_that_is_there_is_not_added_again() {
+    let ring = empty();
+    ring.set_grace_period(0).unwrap();
+    for with in [1, 2, 1, 2, 2] {
+        ring.add(key_source(with), at(1)).unwrap();
+    }
+    assert_eq!((ring.count(), making(&ring, 1)), (2, 2));
+    let mut other = bytes(2, 48);
+    other[47] = 0;
+    let error = ring.add_key(&other).unwrap_err();
+    assert_eq!(error.status, Status::InvalidArgument);
+    // Of another length, but of the same name.
+    assert!(ring.add_key(&bytes(2, 80)).is_err());
+    assert_eq!(ring.count(), 2);
+}
+
+#[test]
+fn c020_wrong_lengths_are_refused_and_zeros_are_not() {
+    let ring = empty();
+    for length in [0, 1, 16, 32, 47, 49, 64, 79, 81, 96, 160] {
+        let error = ring.add_key(&bytes(0, length)).unwrap_err();
+        assert_eq!(error.status, Status::InvalidArgument, "{length}");
+        assert!(error.message.contains(&length.to_string()), "{error}");
+        assert!(TicketRing::with_key(&bytes(0, length)).is_err());
+    }
+    assert!(TicketRing::with_key(&bytes(0, 80)).is_err());
+    ring.add_key(&bytes(0, 48)).unwrap();
+    assert_eq!(*ring.key_of_48_bytes().unwrap(), [0; 48]);
+    let one = TicketRing::with_key(&bytes(7, 48)).unwrap();
+    assert_eq!(*one.key_of_48_bytes().unwrap(), [7; 48]);
+}
+
+#[test]
+fn s85_nodes_form_is_for_short_keys() {
+    let ring = empty();
+    // The random one that is there first has it.
+    let random = ring.key_of_48_bytes().unwrap();
+    assert_ne!(*random, *empty().key_of_48_bytes().unwrap());
+    ring.rotate().unwrap();
+    let error = ring.key_of_48_bytes().err().unwrap();
+    assert_eq!(error.status, Status::InvalidState);
+    assert!(ring.set_grace_period(8 * 24 * HOUR).is_err());
+}
+
+/// The name of the key of a ring with a secret.
+fn derived(ring: &TicketRing, unix_ms: u64) -> KeyName {
+    let now = Moment {
+        unix_ms,
+        running_ms: 0,
+    };
+    ring.lock().maker(now).unwrap().name
+}
+
+fn with_secret(secret: &[u8], period_ms: u64) -> Arc<TicketRing> {
+    let ring = empty();
+    ring.set_secret(secret, period_ms).unwrap();
+    ring
+}
+
+fn is_old(ring: &TicketRing, name: &KeyName, unix_ms: u64) -> Option<bool> {
+    let now = Moment {
+        unix_ms,
+        running_ms: 0,
+    };
+    Some(ring.lock().opener(name, now)?.is_old)
+}
+
+#[test]
+fn s85_hosts_with_one_secret_open_each_others_tickets() {
+    let secret = bytes(9, 32);
+    let (a, b) = (with_secret(&secret, HOUR), with_secret(&secret, HOUR));
+    let now = 480_000 * HOUR;
+    // Clocks apart by up to a period, in both directions.
+    for (ours, theirs) in [(0, 0), (HOUR - 1, 0), (0, HOUR - 1), (HOUR, 0), (0, HOUR)] {
+        let name = derived(&a, now + ours);
+        assert_eq!(
+            is_old(&b, &name, now + theirs),
+            // One of an earlier period is replaced, one of a later one is not.
+            Some(ours / HOUR < theirs / HOUR),
+            "{ours} {theirs}"
+        );
+    }
+    let name = derived(&a, now);
+    assert_eq!(is_old(&b, &name, now + 2 * HOUR), None);
+    assert_eq!(is_old(&b, &name, now - HOUR - 1), None);
+    // Another period, another secret, another length of it: other keys.
+    let mut longer = secret.clone();
+    longer.push(9);
+    for other in [
+        with_secret(&secret, HOUR / 2),
+        with_secret(&bytes(8, 32), HOUR),
+        with_secret(&longer, HOUR),
+    ] {
+        assert_eq!(is_old(&other, &name, now), None);
+    }
+    // A clock that stands at 1970, or close to the end of time.
+    for odd in [0, HOUR, u64::MAX] {
+        let name = derived(&a, odd);
+        assert_eq!(is_old(&b, &name, odd), Some(false));
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn counting(length: u8) -> Vec<u8> {
+    (0..length).collect()
+}
+
+/// Computed by other programs, once: versions of the library must not drift apart.
+#[test]
+fn s85_derived_keys_are_the_same_for_ever() {
+    let ring = with_secret(&counting(32), HOUR);
+    let now = Moment {
+        unix_ms: 480_000 * HOUR + 1,
+        running_ms: 0,
+    };
+    let key = ring.lock().maker(now).unwrap();
+    assert_eq!(
+        hex(&key::bytes(&key)),
+        "dc1664f2e61e1d351f0b21166ae85809904cbafa359ffbd2a7b91b8e18363a7d\
+         4064593623d1da5e818173c6728d1d410cb4d4599da3fa7dc88222b03f34fb12\
+         8a4f752a170e9acb88f581f7bafe3fe7"
+    );
+    let (name, sealing) = TicketRing::with_key(&counting(48))
+        .unwrap()
+        .sealing_key()
+        .unwrap();
+    assert_eq!(name.as_slice(), &counting(16));
+    assert_eq!(
+        hex(&sealing),
+        "6b9705fd8cde8038147cf74a38acea66142eb48effca973dea572b8c9cc72a06"
+    );
+}
+
+#[test]
+fn s85_blobs_stay_readable_while_their_key_is_there() {
+    let ring = empty();
+    ring.set_grace_period(0).unwrap();
+    ring.add_key(&bytes(1, 48)).unwrap();
+    let (name, first) = ring.sealing_key().unwrap();
+    ring.add_key(&bytes(2, 80)).unwrap();
+    let (second_name, second) = ring.sealing_key().unwrap();
+    assert_ne!((name, &*first), (second_name, &*second));
+    assert_eq!(*ring.sealing_key_named(&name).unwrap(), *first);
+    assert_eq!(*ring.sealing_key_named(&second_name).unwrap(), *second);
+    assert!(ring.sealing_key_named(&[3; 16]).is_none());
+}
