@@ -133,6 +133,23 @@ static void s57_contexts_by_name_on_a_pair(void) {
     free_contexts();
 }
 
+/* What was removed before the start is as if it had never been there. */
+static void s57_removed_from_a_pair(void) {
+    struct side client, server;
+    make_contexts();
+    open_sides(&client, &server, "localhost");
+    CHECK_OK(tls_secure_pair_add_context(server.pair, "localhost", other));
+    CHECK_OK(tls_secure_pair_remove_context(server.pair, "LOCALHOST."));
+    CHECK_EQUAL(tls_secure_pair_remove_context(server.pair, "localhost"), TLS_ERR_INVALID_STATE);
+    CHECK_TEXT(tls_error_name(tls_last_error()), "ERR_TLS_SNI_UNKNOWN_NAME");
+    CHECK_EQUAL(tls_secure_pair_remove_context(server.pair, "a b"), TLS_ERR_INVALID_ARGUMENT);
+    CHECK_EQUAL(tls_secure_pair_remove_context(client.pair, "localhost"), TLS_ERR_INVALID_STATE);
+    shuttle_to_secure(&client, &server);
+    CHECK_EQUAL(tls_secure_pair_remove_context(server.pair, "localhost"), TLS_ERR_INVALID_STATE);
+    free_sides(&client, &server);
+    free_contexts();
+}
+
 static void s57_what_cannot_be_added_is_refused(void) {
     static const char *const bad[] = {"", "*", "a.*.example", "a*.example", "*.*.example", "a b", "b\xc3\xbc" "cher.example", NULL};
     make_contexts();
@@ -505,6 +522,7 @@ static void s22_sessions_do_not_cross_contexts(void) {
 int main(int argc, char **argv) {
     check_begin(argc, argv);
     RUN(s57_contexts_by_name_on_a_pair);
+    RUN(s57_removed_from_a_pair);
     RUN(s57_what_cannot_be_added_is_refused);
     RUN(s57_replaced_and_removed_while_serving);
     RUN(c105_changes_are_for_connections_to_come);
