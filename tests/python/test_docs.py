@@ -16,7 +16,7 @@ def ranges(*pairs):
 ROWS = ranges((1, 5), (10, 25), (30, 37), (40, 42), (50, 86))
 # Of what a program or a peer may do wrong: those about Node's API.
 CASES = ranges((8, 18), (21, 21), (35, 54), (59, 62), (64, 67), (73, 90))
-# What docs/node.md calls "not yet": sessions of servers.
+# Sessions of servers may lack a test for as long as docs/node.md calls them "not yet".
 UNTESTED_ROWS = {52: "'newSession'", 53: "'resumeSession'", 85: "ticket keys"}
 
 DOCUMENTS = [
@@ -49,7 +49,7 @@ def named_in_tests():
 
 def test_each_row_has_a_test(named_in_tests):
     missing = {row for row in ROWS if f"s{row:02}" not in named_in_tests}
-    assert missing == set(UNTESTED_ROWS)
+    assert missing <= set(UNTESTED_ROWS)
 
 
 def test_each_case_has_a_test(named_in_tests):
