@@ -121,6 +121,62 @@ typedef struct tls_request tls_request;
 #define TLS_CLIENT_AUTH_REQUIRE 3
 
 /**
+ * For `tls_server_session_count`: handshakes that resumed nothing, whether a session was offered or not.
+ */
+#define TLS_SESSIONS_FULL 0
+
+/**
+ * Sessions resumed from a ticket.
+ */
+#define TLS_SESSIONS_HIT_TICKET 1
+
+/**
+ * Sessions resumed from the cache inside.
+ */
+#define TLS_SESSIONS_HIT_CACHE 2
+
+/**
+ * Sessions resumed from what the program keeps.
+ */
+#define TLS_SESSIONS_HIT_STORE 3
+
+/**
+ * Sessions that neither the cache nor the program knew.
+ */
+#define TLS_SESSIONS_MISS_UNKNOWN_ID 4
+
+/**
+ * Tickets made with a key that is gone, or was never ours.
+ */
+#define TLS_SESSIONS_MISS_UNKNOWN_KEY 5
+
+/**
+ * Sessions that are too old.
+ */
+#define TLS_SESSIONS_MISS_EXPIRED 6
+
+/**
+ * Sessions of another server name, or of another policy, or whose client certificate is not good any
+ * more.
+ */
+#define TLS_SESSIONS_MISS_POLICY 7
+
+/**
+ * What the program kept was altered, or sealed with a key that is gone.
+ */
+#define TLS_SESSIONS_MISS_SEALED 8
+
+/**
+ * The program did not answer in time.
+ */
+#define TLS_SESSIONS_MISS_STORE_TIMEOUT 9
+
+/**
+ * The program rejected the request, which ended the connection.
+ */
+#define TLS_SESSIONS_MISS_STORE_ERROR 10
+
+/**
  * What a call came to: 0 done, above 0 done with information, below 0 an error, whose details
  * `tls_last_error` has.
  */
@@ -189,6 +245,26 @@ typedef void (*tls_secure_pair_check_identity_callback)(tls_secure_pair *pair,
                                                         void *user_data);
 
 /**
+ * A session was made: `id` names what is to be kept, `session` is that, sealed; both are valid until the
+ * callback returns.
+ */
+typedef void (*tls_secure_pair_new_session_callback)(tls_secure_pair *pair,
+                                                     const uint8_t *id,
+                                                     size_t id_length,
+                                                     const uint8_t *session,
+                                                     size_t session_length,
+                                                     void *user_data);
+
+/**
+ * The client offers the session of this id: `request` wants what was kept under it.
+ */
+typedef void (*tls_secure_pair_resume_session_callback)(tls_secure_pair *pair,
+                                                        const uint8_t *id,
+                                                        size_t id_length,
+                                                        tls_request *request,
+                                                        void *user_data);
+
+/**
  * Work that was posted to a loop.
  */
 typedef void (*tls_post_callback)(tls_loop *loop, void *user_data);
@@ -240,6 +316,28 @@ typedef void (*tls_server_check_certificate_callback)(tls_server *server,
                                                       const tls_certificate *certificate,
                                                       tls_request *request,
                                                       void *user_data);
+
+/**
+ * A session was made: `id` names what is to be kept, `session` is that, sealed; both are valid until the
+ * callback returns.
+ */
+typedef void (*tls_server_new_session_callback)(tls_server *server,
+                                                tls_stream *stream,
+                                                const uint8_t *id,
+                                                size_t id_length,
+                                                const uint8_t *session,
+                                                size_t session_length,
+                                                void *user_data);
+
+/**
+ * A client offers the session of this id: `request` wants what was kept under it.
+ */
+typedef void (*tls_server_resume_session_callback)(tls_server *server,
+                                                   tls_stream *stream,
+                                                   const uint8_t *id,
+                                                   size_t id_length,
+                                                   tls_request *request,
+                                                   void *user_data);
 
 /**
  * An event of a stream that has nothing more to tell: secure connect, drain, timeout.
@@ -1820,6 +1918,41 @@ TLS_API const char *tls_secure_pair_alpn_protocol(const tls_secure_pair *pair);
 TLS_API const char *tls_secure_pair_npn_protocol(const tls_secure_pair *pair);
 
 /**
+ * Registers the callback of each session that is made, to be kept outside, as
+ * `tls_server_on_new_session` does for a server; NULL unregisters. Before the pair starts; any thread, one
+ * at a time.
+ *
+ * Errors: `TLS_ERR_INVALID_STATE` for the pair of a client, and once it has started.
+ */
+TLS_API
+tls_status tls_secure_pair_on_new_session(tls_secure_pair *pair,
+                                          tls_secure_pair_new_session_callback callback,
+                                          void *user_data);
+
+/**
+ * Registers the callback that is asked for the session that the client offers, as
+ * `tls_server_on_resume_session` does for a server; NULL unregisters. A pair has no deadline: it waits
+ * until the request is answered. Before the pair starts; any thread, one at a time.
+ *
+ * Errors: `TLS_ERR_INVALID_STATE` for the pair of a client, and once it has started.
+ */
+TLS_API
+tls_status tls_secure_pair_on_resume_session(tls_secure_pair *pair,
+                                             tls_secure_pair_resume_session_callback callback,
+                                             void *user_data);
+
+/**
+ * Says whether the client gets stateless tickets, as `tls_server_set_session_tickets` does for a
+ * server. Before the pair starts; any thread, one at a time.
+ *
+ * Errors: `TLS_ERR_INVALID_ARGUMENT`; `TLS_ERR_INVALID_STATE` for the pair of a client, and once it has
+ * started.
+ */
+TLS_API
+tls_status tls_secure_pair_set_session_tickets(tls_secure_pair *pair,
+                                               int32_t enabled);
+
+/**
  * Answers which context serves the name that a client asked for. Any thread, inside the callback
  * that brought the request or later.
  *
@@ -1857,8 +1990,29 @@ tls_status tls_request_resolve_context(tls_request *request,
 TLS_API tls_status tls_request_resolve_verdict(tls_request *request, int accepted);
 
 /**
+ * Answers what is kept under the id of a session. Any thread, inside the callback that brought the
+ * request or later.
+ *
+ * - `request`: as for `tls_request_resolve_context`.
+ * - `session`: what the newSession callback gave for this id; copied. NULL with length 0: nothing is
+ *   known, and the handshake goes on as a full one.
+ * - `length`: in bytes, 64 KiB at most.
+ *
+ * Whether the session can be resumed is judged by the library; bytes that were altered, or are of another
+ * session, are as good as none.
+ *
+ * Errors: `TLS_ERR_INVALID_ARGUMENT` for what is too long, or if the request is about something else; it
+ * is not used up. Node: `callback(null, sessionData)`.
+ */
+TLS_API
+tls_status tls_request_resolve_session(tls_request *request,
+                                       const void *session,
+                                       size_t length);
+
+/**
  * Answers any request with no. Any thread, inside the callback that brought it or later. A server
- * name is refused with the alert `unrecognized_name`; a certificate is not accepted.
+ * name is refused with the alert `unrecognized_name`; a certificate is not accepted; for a session the
+ * connection is ended (say that nothing is known if it shall go on).
  *
  * - `request`: as for `tls_request_resolve_context`.
  * - `reason`: in words, for the message of the error that follows on our side; nothing of it is
@@ -1866,7 +2020,9 @@ TLS_API tls_status tls_request_resolve_verdict(tls_request *request, int accepte
  *
  * Errors: `TLS_ERR_INVALID_ARGUMENT` (not UTF-8). Node: the error that is handed to the callback.
  */
-TLS_API tls_status tls_request_reject(tls_request *request, const char *reason);
+TLS_API
+tls_status tls_request_reject(tls_request *request,
+                              const char *reason);
 
 /**
  * A new loop, owned by this thread. Free it with `tls_loop_free`.
@@ -2412,6 +2568,86 @@ TLS_API
 tls_status tls_server_set_client_renegotiation(tls_server *server,
                                                uint32_t limit,
                                                uint64_t window_ms);
+
+/**
+ * Registers the callback of each session that is made, to be kept outside, by its id: in a database, say,
+ * that other processes and hosts ask as well; NULL unregisters. For connections to come. The loop's
+ * thread.
+ *
+ * Its arguments: the server, the stream (on which the handshake is just over), the id (32 bytes), and
+ * the session. What is given is sealed with the newest key of the server's ticket ring (see
+ * `tls_context_set_ticket_ring`), for this id: the store can neither read it nor alter it, and whoever
+ * shall resume it needs that key. Both are valid until the callback returns.
+ *
+ * While this or `tls_server_on_resume_session` is registered, clients get no stateless tickets, which all
+ * modern ones would take in place of it; `tls_server_set_session_tickets` may say otherwise. On TLS
+ * 1.2 there is one session for each full handshake; on TLS 1.3 as many as tickets are sent
+ * (`tls_context_set_num_tickets`), also after a resumption. A TLS 1.3 client uses each once, so a
+ * store should take it out when it is asked for it; a session of TLS 1.2 is used again.
+ *
+ * Node: `'newSession'`, which comes on TLS 1.2 only.
+ */
+TLS_API
+tls_status tls_server_on_new_session(tls_server *server,
+                                     tls_server_new_session_callback callback,
+                                     void *user_data);
+
+/**
+ * Registers the callback that is asked for the session that a client offers by its id; NULL unregisters.
+ * For connections to come. The loop's thread.
+ *
+ * Its arguments: the server, the stream (not secure yet), the id, which is valid until the callback
+ * returns, and a request for `tls_request_resolve_session` or `tls_request_reject`, now or later, on any
+ * thread. Until then the connection waits, others are served; after
+ * `tls_server_set_resume_session_timeout` its handshake goes on as a full one. Ids that cannot be known
+ * to a store are not asked for.
+ *
+ * What comes back is resumed only if it was not altered and is of this id, of the same server name,
+ * session id context and client-certificate policy, not expired, and its client's certificate, if it
+ * has one, is still good; else the handshake goes on as a full one, and `tls_server_session_count` says
+ * why.
+ *
+ * Node: `'resumeSession'`, which cannot resume on TLS 1.3.
+ */
+TLS_API
+tls_status tls_server_on_resume_session(tls_server *server,
+                                        tls_server_resume_session_callback callback,
+                                        void *user_data);
+
+/**
+ * Sets how long a connection waits for the answer to a resumeSession request. For requests to come. The
+ * loop's thread.
+ *
+ * - `milliseconds`: 0 is the default of 5 seconds. The handshake timeout goes on meanwhile.
+ *
+ * Node has no counterpart: a request that is never answered holds its connection.
+ */
+TLS_API
+tls_status tls_server_set_resume_session_timeout(tls_server *server,
+                                                 uint64_t milliseconds);
+
+/**
+ * Says whether clients get stateless tickets (1), which hold the whole session sealed with the keys of
+ * the ticket ring, or not (0). Without this call they do, unless sessions are kept by the program
+ * (`tls_server_on_new_session`). For connections to come. The loop's thread.
+ *
+ * Errors: `TLS_ERR_INVALID_ARGUMENT`. Node: `SSL_OP_NO_TICKET` in `secureOptions`.
+ */
+TLS_API
+tls_status tls_server_set_session_tickets(tls_server *server,
+                                          int32_t enabled);
+
+/**
+ * How often something became of the sessions of this server's clients, since it was made. A session
+ * that is not resumed is no error, only a full handshake: here is why. -1 on failure. The loop's thread.
+ *
+ * - `what`: one of `TLS_SESSIONS_*`.
+ *
+ * Errors: `TLS_ERR_INVALID_ARGUMENT`. Node has no counterpart.
+ */
+TLS_API
+int64_t tls_server_session_count(const tls_server *server,
+                                 int32_t what);
 
 /**
  * New options with the defaults: the well-known roots are trusted, the host's name is verified.

@@ -3,6 +3,7 @@
 //! does not know; here a misspelt name is an error. What is known, but not in the OpenSSL at hand, is
 //! skipped: lists of good use name RC4 and 3DES, to exclude them.
 
+use openssl::sha::sha256;
 use openssl::ssl::{cipher_name, SslContextBuilder, SslMethod};
 
 use super::cipher_names::{is_known, SUITES};
@@ -82,6 +83,11 @@ impl Ciphers {
         names.sort_unstable();
         names.dedup();
         Ok(names)
+    }
+
+    pub fn digest(&self) -> [u8; 32] {
+        let text = |part: &Option<String>| part.clone().unwrap_or_default();
+        sha256(format!("{}\n{}", text(&self.suites), text(&self.list)).as_bytes())
     }
 
     pub fn security_level(&self) -> u32 {

@@ -7,7 +7,7 @@ use openssl::ssl::{
     SslContext, SslContextBuilder, SslContextRef, SslMethod, SslMode, SslOptions, SslSessionRef,
     SslVersion,
 };
-use openssl::x509::store::X509Store;
+use openssl::x509::store::{X509Store, X509StoreRef};
 
 use super::{trust, without_traces, ClientAuth, Context, ProtocolList, Settings, TicketRing};
 use crate::error::{Result, Status};
@@ -159,6 +159,23 @@ impl FrozenContext {
         self.shares_well_known_roots
             .then(trust::well_known_roots)
             .transpose()
+    }
+
+    /// By which a session's peer can be judged again.
+    pub fn verify_store(&self) -> Result<&X509StoreRef> {
+        match self.shared_roots()? {
+            Some(roots) => Ok(roots),
+            None => Ok(self.ssl_context(Part::Server)?.cert_store()),
+        }
+    }
+
+    pub fn security_level(&self) -> u32 {
+        self.settings.ciphers.security_level()
+    }
+
+    /// Of what the ciphers were set to.
+    pub fn ciphers_digest(&self) -> [u8; 32] {
+        self.settings.ciphers.digest()
     }
 
     /// May this session be offered to a server? One that was made with other certificates or another

@@ -5,7 +5,7 @@ use std::cell::OnceCell;
 use std::sync::atomic::Ordering;
 use std::sync::Arc;
 
-use openssl::ssl::{SslSession, SslVerifyMode, SslVersion};
+use openssl::ssl::{SslOptions, SslSession, SslVerifyMode, SslVersion};
 use openssl::x509::X509;
 
 use super::facts::Facts;
@@ -13,6 +13,7 @@ use super::failure::{self, FirstBytes};
 use super::handshake::Handshake;
 use super::renegotiation::Limit;
 use super::request::{Answer, Question};
+use super::resumption::NewSession;
 use super::settings::{check_host, sni, Role, Settings};
 use crate::context::{Certificate, FrozenContext, Part};
 use crate::error::{Error, Result, Status};
@@ -38,6 +39,8 @@ pub enum Event {
     Ask(Question),
     /// Waits for that answer; step again when it is there.
     Suspended,
+    /// A session was made, which the user is to keep.
+    NewSession(NewSession),
     /// A renegotiation has come to its end.
     Renegotiated,
     /// The connection is over. An alert for the peer may be in the output. Comes once.
@@ -62,6 +65,7 @@ pub struct Connection {
     handshake: Arc<Handshake>,
     /// A question is with the user.
     waiting: bool,
+    tells_sessions: bool,
     /// The certificate that it is about.
     asked_about: Option<Box<Certificate>>,
     close_sent: bool,
@@ -86,8 +90,9 @@ impl Connection {
             ));
         }
         name.as_deref().map_or(Ok(()), check_host)?;
-        let handshake = Arc::new(Handshake::new(context, &settings, name));
+        let handshake = Handshake::new(context, &settings, name);
         let part = match settings.role {
+            Role::Server if settings.keeping.is_outside() => Part::StoringServer,
             Role::Server => Part::Server,
             Role::Client if handshake.npn_list().is_some() => Part::NpnClient,
             Role::Client => Part::Client,
@@ -96,6 +101,9 @@ impl Connection {
         tls.allow_messages(MESSAGES_IN_A_ROW);
         hooks::attach(tls.ssl_mut(), Arc::clone(&handshake) as _)?;
         if is_server {
+            if !settings.keeping.gives_tickets() {
+                tls::add_options(tls.ssl_mut(), SslOptions::NO_TICKET);
+            }
             handshake.prepare_server(tls.ssl_mut())?;
         } else {
             Connection::prepare_client(&mut tls, context, &settings, &handshake)?;
@@ -106,6 +114,7 @@ impl Connection {
             role: settings.role,
             handshake,
             waiting: false,
+            tells_sessions: settings.keeping.tell_new,
             asked_about: None,
             close_sent: false,
             first: FirstBytes::default(),
@@ -222,6 +231,11 @@ impl Connection {
     pub fn step(&mut self, input: &mut &[u8], out: &mut Vec<u8>, plain: &mut [u8]) -> Event {
         if self.waiting {
             return Event::Suspended;
+        }
+        if self.tells_sessions {
+            if let Some(session) = self.handshake.resumption.take_made() {
+                return Event::NewSession(session);
+            }
         }
         match self.state {
             State::Handshaking => {
@@ -353,8 +367,16 @@ impl Connection {
         if let Err(error) = self.check_alpn() {
             return self.failed(error);
         }
+        if self.role == Role::Server {
+            self.handshake
+                .resumption
+                .finish(self.tls.ssl().session_reused());
+        }
         self.state = State::Judging;
-        self.judge()
+        match self.handshake.resumption.take_made() {
+            Some(session) => Event::NewSession(session),
+            None => self.judge(),
+        }
     }
 
     /// A server may choose only what was offered (RFC 7301, 3.2); OpenSSL does not look.
@@ -399,6 +421,9 @@ impl Connection {
         let ssl = self.tls.ssl();
         let ask = self.handshake.ask_identity.load(Ordering::Relaxed);
         let mut judged = self.judge_chain(check);
+        if judged.is_ok() && self.role == Role::Server && ssl.session_reused() {
+            judged = self.handshake.judge_resumed_client(ssl);
+        }
         if judged.is_ok() && (ssl.session_reused() || (ask && self.role == Role::Server)) {
             if let Some(leaf) = ssl.peer_certificate() {
                 let identity = match self.role {

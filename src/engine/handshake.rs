@@ -3,7 +3,7 @@
 //! peer may renegotiate.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 
 use openssl::ssl::{SslRef, SslSession, SslSessionRef, SslVerifyMode};
 use openssl::stack::StackRef;
@@ -12,6 +12,7 @@ use openssl::x509::{X509Ref, X509};
 use super::identity::check_server_identity;
 use super::renegotiation::Renegotiation;
 use super::request::{Answer, Question};
+use super::resumption::{judge_peer_again, Resumption};
 use super::server_name::{self, NameTable};
 use super::settings::{Role, Settings};
 use crate::context::{Certificate, ClientAuth, FrozenContext, Part, ProtocolList};
@@ -38,6 +39,9 @@ struct State {
     /// The name that the client asked for first; a later hello cannot change what was decided.
     servername: Option<String>,
     name_decided: bool,
+    session_decided: bool,
+    /// The id that the user is asked for.
+    asked_session: Option<Vec<u8>>,
     /// Why the server name was refused.
     refusal: Option<Box<Error>>,
     auth: Option<Auth>,
@@ -45,6 +49,7 @@ struct State {
 }
 
 pub struct Handshake {
+    me: Weak<Handshake>,
     context: Arc<FrozenContext>,
     role: Role,
     /// A client's name to verify; `None`: the chain alone counts.
@@ -56,6 +61,7 @@ pub struct Handshake {
     pub ask_server_name: AtomicBool,
     pub ask_identity: AtomicBool,
     pub renegotiation: Renegotiation,
+    pub resumption: Resumption,
     /// The context that was switched to.
     chosen: OnceLock<Arc<FrozenContext>>,
     state: Mutex<State>,
@@ -66,8 +72,9 @@ impl Handshake {
         context: &Arc<FrozenContext>,
         settings: &Settings,
         name: Option<String>,
-    ) -> Handshake {
-        Handshake {
+    ) -> Arc<Handshake> {
+        Arc::new_cyclic(|me| Handshake {
+            me: Weak::clone(me),
             context: Arc::clone(context),
             role: settings.role,
             name,
@@ -81,9 +88,10 @@ impl Handshake {
             ask_server_name: AtomicBool::new(settings.ask_server_name),
             ask_identity: AtomicBool::new(settings.ask_identity),
             renegotiation: Renegotiation::new(settings.renegotiation),
+            resumption: Resumption::new(&settings.keeping),
             chosen: OnceLock::new(),
             state: Mutex::default(),
-        }
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -152,8 +160,29 @@ impl Handshake {
         if let Some(roots) = self.context.shared_roots()? {
             tls::share_verify_store(ssl, roots);
         }
-        tls::set_session_id_context(ssl, &session_id_context(&self.context, auth));
-        verify::attach(ssl, PeerCheck::new(auth.reject, None))
+        self.attach_judge(ssl, auth)
+    }
+
+    /// Has a client's certificate judged, and the chain of one that is good kept for its sessions.
+    fn attach_judge(&self, ssl: &mut SslRef, auth: Auth) -> Result<()> {
+        let me = Weak::clone(&self.me);
+        let keep_chain = move |_: &X509Ref, sent: Option<&StackRef<X509>>| {
+            if let Some(handshake) = me.upgrade() {
+                handshake.resumption.remember_chain(sent);
+            }
+            Identity::Accepted
+        };
+        verify::attach(ssl, PeerCheck::new(auth.reject, Some(Box::new(keep_chain))))
+    }
+
+    /// A client's certificate that came out of a session, unless that was judged before it was used.
+    pub fn judge_resumed_client(&self, ssl: &SslRef) -> Result<()> {
+        match ssl.session() {
+            Some(session) if !self.resumption.is_judged() => {
+                judge_peer_again(session, self.context())
+            }
+            _ => Ok(()),
+        }
     }
 
     pub fn take_question(&self) -> Option<Question> {
@@ -264,7 +293,7 @@ impl Handshake {
                 state.question = Some(Question::ServerName(name));
                 return Verdict::Wait;
             }
-            Some(Answer::Context(None) | Answer::Verdict(_)) | None => in_table(),
+            Some(_) | None => in_table(),
         };
         state.name_decided = true;
         if let Some(context) = context {
@@ -277,6 +306,38 @@ impl Handshake {
             let _ = self.chosen.set(context);
         }
         Verdict::GoOn
+    }
+
+    /// Marks the connection for the sessions that it may resume, and asks the user for the one that is
+    /// offered, once.
+    fn decide_session(&self, hello: &mut ClientHello<'_>) -> Verdict {
+        let (context, auth) = (self.context(), self.auth());
+        let mut state = self.lock();
+        if let (Some(id), Some(answer)) = (state.asked_session.clone(), state.answer.take()) {
+            let ring = self.context.ticket_ring();
+            let answered = self.resumption.answered(&id, answer, &ring, context, auth);
+            return match answered {
+                Ok(()) => Verdict::GoOn,
+                Err(error) => {
+                    state.refusal = Some(error);
+                    Verdict::Refuse(hooks::INTERNAL_ERROR)
+                }
+            };
+        }
+        if std::mem::replace(&mut state.session_decided, true) {
+            return Verdict::GoOn;
+        }
+        let id_context = session_id_context(context, auth, state.servername.as_deref());
+        tls::set_session_id_context(hello.ssl_mut(), &id_context);
+        self.resumption.set_id_context(id_context);
+        match self.resumption.wanted(hello, context.versions().1) {
+            None => Verdict::GoOn,
+            Some(id) => {
+                state.asked_session = Some(id.clone());
+                state.question = Some(Question::Session(id));
+                Verdict::Wait
+            }
+        }
     }
 
     fn switch(
@@ -303,13 +364,12 @@ impl Handshake {
             options: context.options(),
             versions: context.versions(),
             groups: groups.as_deref(),
-            session_id_context: &session_id_context(context, auth),
             store: store.map(|store| &**store),
             verify: verify_mode(auth),
         })?;
         error_queue::begin();
         if auth.request {
-            verify::attach(hello.ssl_mut(), PeerCheck::new(auth.reject, None))?;
+            self.attach_judge(hello.ssl_mut(), auth)?;
         }
         Ok(())
     }
@@ -318,7 +378,10 @@ impl Handshake {
 impl Hooks for Handshake {
     fn client_hello(&self, hello: &mut ClientHello<'_>) -> Verdict {
         if !self.renegotiation.is_established() {
-            return self.decide_name(hello);
+            return match self.decide_name(hello) {
+                Verdict::GoOn => self.decide_session(hello),
+                other => other,
+            };
         }
         if self.renegotiation.is_refused() {
             Verdict::Refuse(hooks::NO_RENEGOTIATION)
@@ -352,16 +415,24 @@ impl Hooks for Handshake {
         common.unwrap_or_else(|| ours.first())
     }
 
-    fn new_session(&self, _session: &SslSessionRef) {}
-
-    fn stored_session(&self, _id: &[u8]) -> Option<SslSession> {
-        None
+    fn new_session(&self, session: &SslSessionRef) {
+        if self.role == Role::Server {
+            self.resumption.mark(session);
+            self.resumption.made(session, &self.context.ticket_ring());
+        }
     }
 
-    fn ticket_made(&self, _session: &SslSessionRef) {}
+    fn stored_session(&self, id: &[u8]) -> Option<SslSession> {
+        self.resumption.stored_session(id)
+    }
 
-    fn ticket_opened(&self, _ticket: Ticket<'_>) -> bool {
-        true
+    fn ticket_made(&self, session: &SslSessionRef) {
+        self.resumption.mark(session);
+    }
+
+    fn ticket_opened(&self, ticket: Ticket<'_>) -> bool {
+        self.resumption
+            .ticket_opened(ticket, self.context(), self.auth())
     }
 
     fn ticket_key_to_make_with(&self) -> Option<Arc<TicketKey>> {
@@ -391,15 +462,18 @@ fn verify_mode(auth: Auth) -> SslVerifyMode {
     }
 }
 
-/// OpenSSL resumes a session without looking whether a client certificate is required by now, or by
-/// which CAs and revocation lists it was judged: a session is only for those who ask for the same.
-fn session_id_context(context: &FrozenContext, auth: Auth) -> [u8; 32] {
+/// What OpenSSL looks at before it resumes a session. It does not look at the name that the client asks
+/// for, at the ciphers (TLS 1.2), whether a client certificate is required by now, or by which CAs and
+/// revocation lists it was judged: a session is only for those who ask for the same.
+fn session_id_context(context: &FrozenContext, auth: Auth, name: Option<&str>) -> [u8; 32] {
     let mut hash = openssl::sha::Sha256::new();
     hash.update(context.session_id_context());
     hash.update(&[u8::from(auth.request), u8::from(auth.reject)]);
     if auth.request {
         hash.update(context.trust_digest());
     }
+    hash.update(&context.ciphers_digest());
+    hash.update(name.map(server_name::lower).unwrap_or_default().as_bytes());
     hash.finish()
 }
 
@@ -415,8 +489,8 @@ fn refused_name(why: &str) -> Box<Error> {
 fn verdict(answer: Answer, name: &'static str) -> Result<()> {
     let reason = match answer {
         Answer::Verdict(true) => return Ok(()),
-        Answer::Verdict(false) | Answer::Context(_) => None,
         Answer::Reject(reason) => reason,
+        _ => None,
     };
     let mut error = Error::new(
         Status::Verify,

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use self::core::{Core, InputEnd};
 use super::scratch::{self, Plain};
 use super::settings::{check_host, Role, Settings, VerifyName};
-use super::{Connection, Event, Facts, Limit, Question, Request, Written};
+use super::{Connection, Event, Facts, Keeping, Limit, NewSession, Question, Request, Written};
 use crate::context::{Certificate, FrozenContext, ProtocolList};
 use crate::error::{Error, Result, Status};
 
@@ -32,6 +32,8 @@ pub trait PairEvents {
     fn data(&self, bytes: &[u8]);
     fn secure(&self);
     fn drain(&self);
+    /// A session was made, which is to be kept.
+    fn new_session(&self, session: &NewSession);
     /// A renegotiation has come to its end.
     fn renegotiated(&self);
     /// Something is to be decided. False: there is nobody to decide it.
@@ -157,6 +159,17 @@ impl SecurePair {
         if let Some(connection) = &core.connection {
             connection.set_ask_identity(on);
         }
+    }
+
+    /// Server: how sessions are kept; before the pair starts.
+    pub fn change_keeping(&self, change: impl FnOnce(&mut Keeping)) -> Result<()> {
+        change(
+            &mut self
+                .unstarted_server("way to keep sessions")?
+                .settings
+                .keeping,
+        );
+        Ok(())
     }
 
     pub fn is_server(&self) -> bool {
@@ -526,6 +539,7 @@ impl SecurePair {
                 Event::NeedInput => {}
                 Event::Suspended => return,
                 Event::Ask(question) => self.ask(&question),
+                Event::NewSession(session) => self.tell(|events| events.new_session(&session)),
                 Event::Renegotiated => {
                     self.core.borrow_mut().flush_early();
                     self.tell(|events| events.renegotiated());

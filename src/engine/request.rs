@@ -16,6 +16,8 @@ pub enum Question {
         /// `None`: there is no name to verify.
         name: Option<String>,
     },
+    /// A server that keeps sessions outside: what is kept under this id? [`Answer::Session`].
+    Session(Vec<u8>),
     /// A server: is this client, whose certificate is good, welcome? [`Answer::Verdict`].
     ClientCertificate(Certificate),
 }
@@ -23,7 +25,7 @@ pub enum Question {
 impl Question {
     pub fn certificate(&self) -> Option<&Certificate> {
         match self {
-            Question::ServerName(_) => None,
+            Question::ServerName(_) | Question::Session(_) => None,
             Question::Identity { certificate, .. } | Question::ClientCertificate(certificate) => {
                 Some(certificate)
             }
@@ -35,12 +37,17 @@ impl Question {
     pub fn unasked(&self) -> Answer {
         match self {
             Question::ServerName(_) => Answer::Context(None),
+            Question::Session(_) => Answer::Session(None),
             _ => Answer::Reject(Some("there is no callback to ask".into())),
         }
     }
 
-    fn wants_context(&self) -> bool {
-        matches!(self, Question::ServerName(_))
+    fn kind(&self) -> Kind {
+        match self {
+            Question::ServerName(_) => Kind::Context,
+            Question::Session(_) => Kind::Session,
+            Question::Identity { .. } | Question::ClientCertificate(_) => Kind::Verdict,
+        }
     }
 }
 
@@ -49,8 +56,48 @@ pub enum Answer {
     /// `None`: whatever would be used without the question.
     Context(Option<Arc<FrozenContext>>),
     Verdict(bool),
+    /// What was kept; `None`: nothing.
+    Session(Option<Vec<u8>>),
+    /// Nobody answered in time: as if nothing was kept.
+    TooLate,
     /// Refused, for a reason in words.
     Reject(Option<String>),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Context,
+    Verdict,
+    Session,
+}
+
+impl Kind {
+    fn fits(self, answer: &Answer) -> bool {
+        match answer {
+            Answer::Context(_) => self == Kind::Context,
+            Answer::Verdict(_) => self == Kind::Verdict,
+            Answer::Session(_) | Answer::TooLate => self == Kind::Session,
+            Answer::Reject(_) => true,
+        }
+    }
+
+    /// What to call instead.
+    fn hint(self) -> &'static str {
+        match self {
+            Kind::Context => {
+                "this request is about a server name: resolve it with \
+                 tls_request_resolve_context, or reject it"
+            }
+            Kind::Verdict => {
+                "this request is about a certificate: resolve it with \
+                 tls_request_resolve_verdict, or reject it"
+            }
+            Kind::Session => {
+                "this request is about a session: resolve it with \
+                 tls_request_resolve_session, or reject it"
+            }
+        }
+    }
 }
 
 type Notify = Box<dyn Fn() + Send + Sync>;
@@ -68,7 +115,7 @@ struct State {
 
 /// The place for one answer. The connection holds it; with the connection the question is gone.
 pub struct Request {
-    wants_context: bool,
+    kind: Kind,
     state: Mutex<State>,
     notify: Notify,
 }
@@ -77,7 +124,7 @@ impl Request {
     /// `notify` is called, on the answering thread, when the asker waits.
     pub fn new(question: &Question, notify: impl Fn() + Send + Sync + 'static) -> Arc<Request> {
         Arc::new(Request {
-            wants_context: question.wants_context(),
+            kind: question.kind(),
             state: Mutex::default(),
             notify: Box::new(notify),
         })
@@ -98,19 +145,8 @@ impl Request {
     /// `InvalidArgument`: an answer of another kind, which does not use the request up.
     /// `InvalidHandle`: it was answered before.
     pub fn answer(&self, answer: Answer) -> Result<()> {
-        let fits = match answer {
-            Answer::Context(_) => self.wants_context,
-            Answer::Verdict(_) => !self.wants_context,
-            Answer::Reject(_) => true,
-        };
-        if !fits {
-            return Err(Error::argument(if self.wants_context {
-                "this request is about a server name: resolve it with \
-                 tls_request_resolve_context, or reject it"
-            } else {
-                "this request is about a certificate: resolve it with \
-                 tls_request_resolve_verdict, or reject it"
-            }));
+        if !self.kind.fits(&answer) {
+            return Err(Error::argument(self.kind.hint()));
         }
         let (waits, forget) = {
             let mut state = self.lock();
@@ -140,6 +176,13 @@ impl Request {
         let mut state = self.lock();
         state.waits = true;
         state.answer.take()
+    }
+
+    /// Answers for a store that takes too long, if it has not answered.
+    pub fn expire(&self) {
+        if self.kind == Kind::Session {
+            let _ = self.answer(Answer::TooLate);
+        }
     }
 
     /// The question is gone, though somebody may still hold the request.

@@ -125,7 +125,7 @@ fn normalise(pattern: &str) -> Result<String> {
     Ok(lower(pattern))
 }
 
-fn lower(name: &str) -> String {
+pub fn lower(name: &str) -> String {
     name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase()
 }
 

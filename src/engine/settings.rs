@@ -6,6 +6,7 @@ use openssl::ssl::SslSession;
 
 use super::identity::bare_address;
 use super::renegotiation::Limit;
+use super::resumption::Keeping;
 use super::server_name::NameTable;
 use crate::context::ProtocolList;
 use crate::error::{Error, Result};
@@ -50,6 +51,8 @@ pub struct Settings {
     pub ask_identity: bool,
     pub alpn: Option<Arc<ProtocolList>>,
     pub npn: Option<Arc<ProtocolList>>,
+    /// Server.
+    pub keeping: Keeping,
     /// How often the peer may renegotiate.
     pub renegotiation: Limit,
 }
@@ -68,6 +71,7 @@ impl Settings {
             ask_identity: false,
             alpn: None,
             npn: None,
+            keeping: Keeping::default(),
             renegotiation: Limit::default(),
         }
     }

@@ -65,6 +65,30 @@ pub type tls_server_check_certificate_callback = Option<
         user_data: *mut c_void,
     ),
 >;
+/// A session was made: `id` names what is to be kept, `session` is that, sealed; both are valid until the
+/// callback returns.
+pub type tls_server_new_session_callback = Option<
+    unsafe extern "C-unwind" fn(
+        server: *mut tls_server,
+        stream: *mut tls_stream,
+        id: *const u8,
+        id_length: usize,
+        session: *const u8,
+        session_length: usize,
+        user_data: *mut c_void,
+    ),
+>;
+/// A client offers the session of this id: `request` wants what was kept under it.
+pub type tls_server_resume_session_callback = Option<
+    unsafe extern "C-unwind" fn(
+        server: *mut tls_server,
+        stream: *mut tls_stream,
+        id: *const u8,
+        id_length: usize,
+        request: *mut tls_request,
+        user_data: *mut c_void,
+    ),
+>;
 /// A server has given a certificate whose chain is good: `request` wants to know whether it is that
 /// of `name`, which is NULL where only the chain counts.
 pub type tls_stream_check_identity_callback = Option<
@@ -133,6 +157,28 @@ pub type tls_secure_pair_check_identity_callback = Option<
         pair: *mut tls_secure_pair,
         certificate: *const tls_certificate,
         name: *const c_char,
+        request: *mut tls_request,
+        user_data: *mut c_void,
+    ),
+>;
+/// A session was made: `id` names what is to be kept, `session` is that, sealed; both are valid until the
+/// callback returns.
+pub type tls_secure_pair_new_session_callback = Option<
+    unsafe extern "C-unwind" fn(
+        pair: *mut tls_secure_pair,
+        id: *const u8,
+        id_length: usize,
+        session: *const u8,
+        session_length: usize,
+        user_data: *mut c_void,
+    ),
+>;
+/// The client offers the session of this id: `request` wants what was kept under it.
+pub type tls_secure_pair_resume_session_callback = Option<
+    unsafe extern "C-unwind" fn(
+        pair: *mut tls_secure_pair,
+        id: *const u8,
+        id_length: usize,
         request: *mut tls_request,
         user_data: *mut c_void,
     ),

@@ -13,6 +13,9 @@ use crate::context::Certificate;
 use crate::engine::{Answer, Request};
 use crate::error::{Error, Result};
 
+/// Sessions with the longest chain that is kept are much shorter.
+const MAX_SESSION_LENGTH: usize = 64 * 1024;
+
 /// A question to the program. Any thread; it is used up by its answer.
 #[repr(C)]
 pub struct tls_request {
@@ -121,8 +124,41 @@ pub extern "C" fn tls_request_resolve_verdict(
     })
 }
 
+/// Answers what is kept under the id of a session. Any thread, inside the callback that brought the
+/// request or later.
+///
+/// - `request`: as for `tls_request_resolve_context`.
+/// - `session`: what the newSession callback gave for this id; copied. NULL with length 0: nothing is
+///   known, and the handshake goes on as a full one.
+/// - `length`: in bytes, 64 KiB at most.
+///
+/// Whether the session can be resumed is judged by the library; bytes that were altered, or are of another
+/// session, are as good as none.
+///
+/// Errors: `TLS_ERR_INVALID_ARGUMENT` for what is too long, or if the request is about something else; it
+/// is not used up. Node: `callback(null, sessionData)`.
+#[no_mangle]
+pub unsafe extern "C" fn tls_request_resolve_session(
+    request: *mut tls_request,
+    session: *const c_void,
+    length: usize,
+) -> tls_status {
+    answer(request, || {
+        // SAFETY: readable by contract.
+        let session = unsafe { input::bytes(session, length) }?;
+        if session.len() > MAX_SESSION_LENGTH {
+            return Err(Error::argument(
+                "a session has at most 65536 bytes: this is not what newSession gave",
+            ));
+        }
+        let session = (!session.is_empty()).then(|| session.to_owned());
+        Ok(Answer::Session(session))
+    })
+}
+
 /// Answers any request with no. Any thread, inside the callback that brought it or later. A server
-/// name is refused with the alert `unrecognized_name`; a certificate is not accepted.
+/// name is refused with the alert `unrecognized_name`; a certificate is not accepted; for a session the
+/// connection is ended (say that nothing is known if it shall go on).
 ///
 /// - `request`: as for `tls_request_resolve_context`.
 /// - `reason`: in words, for the message of the error that follows on our side; nothing of it is

@@ -5,6 +5,7 @@ mod events;
 mod facts;
 mod protocols;
 mod ready;
+mod sessions;
 
 use std::cell::{Cell, RefCell};
 use std::ffi::{c_char, c_int, c_void};
@@ -19,13 +20,14 @@ use super::status::{tls_status, TLS_OK};
 use super::user_data::UserData;
 use super::{guard, input};
 use crate::engine::pair::{PairEvents, PairOptions, SecurePair};
-use crate::engine::{Question, Request};
+use crate::engine::{NewSession, Question, Request};
 use crate::error::{Error, Result};
 
 pub use decisions::*;
 pub use events::*;
 pub use facts::*;
 pub use protocols::*;
+pub use sessions::*;
 
 use self::decisions::Decisions;
 use self::facts::fact;
@@ -123,6 +125,23 @@ impl PairEvents for Hooks {
         // SAFETY: see above.
         self.drain
             .call(|function, user_data| unsafe { function(self.handle(), user_data) });
+    }
+
+    fn new_session(&self, session: &NewSession) {
+        let (id, bytes) = (&session.id, &session.bytes);
+        // SAFETY: see above.
+        self.decisions
+            .new_session
+            .call(|function, user_data| unsafe {
+                function(
+                    self.handle(),
+                    id.as_ptr(),
+                    id.len(),
+                    bytes.as_ptr(),
+                    bytes.len(),
+                    user_data,
+                );
+            });
     }
 
     fn renegotiated(&self) {

@@ -2,6 +2,7 @@
 
 mod decisions;
 mod protocols;
+mod sessions;
 mod sockets;
 
 use std::cell::{Cell, OnceCell, RefCell};
@@ -25,13 +26,14 @@ use super::status::{tls_status, TLS_OK};
 use super::stream::{tls_stream, StreamObject};
 use super::user_data::UserData;
 use super::{guard, input};
-use crate::engine::{Question, Request};
+use crate::engine::{NewSession, Question, Request};
 use crate::error::{Error, Result};
 use crate::net::{Address, Server, ServerEvents, Stream, StreamEvents};
 
 pub(super) use decisions::renegotiation_limit;
 pub use decisions::*;
 pub use protocols::*;
+pub use sessions::*;
 pub use sockets::*;
 
 /// A TLS server. It ends with its close event, after which the handle is dead.
@@ -61,6 +63,24 @@ type OnCheckCertificate = unsafe extern "C-unwind" fn(
     *mut c_void,
 );
 
+type OnNewSession = unsafe extern "C-unwind" fn(
+    *mut tls_server,
+    *mut tls_stream,
+    *const u8,
+    usize,
+    *const u8,
+    usize,
+    *mut c_void,
+);
+type OnResumeSession = unsafe extern "C-unwind" fn(
+    *mut tls_server,
+    *mut tls_stream,
+    *const u8,
+    usize,
+    *mut tls_request,
+    *mut c_void,
+);
+
 pub(super) struct ServerObject {
     server: Rc<Server>,
     handle: Cell<u64>,
@@ -73,6 +93,8 @@ pub(super) struct ServerObject {
     close: Registered<OnServer>,
     sni: Registered<OnSni>,
     check_certificate: Registered<OnCheckCertificate>,
+    new_session: Registered<OnNewSession>,
+    resume_session: Registered<OnResumeSession>,
     user_data: RefCell<Option<UserData>>,
     address: OnceCell<CString>,
 }
@@ -106,6 +128,23 @@ impl ServerEvents for ServerObject {
         // SAFETY: see above.
         self.secure_connection
             .call(|function, user_data| unsafe { function(self.handle(), stream, user_data) });
+    }
+
+    fn new_session(&self, stream: &Rc<Stream>, session: &NewSession) {
+        let stream = stream.tag() as *mut tls_stream;
+        let (id, bytes) = (&session.id, &session.bytes);
+        // SAFETY: see above.
+        self.new_session.call(|function, user_data| unsafe {
+            function(
+                self.handle(),
+                stream,
+                id.as_ptr(),
+                id.len(),
+                bytes.as_ptr(),
+                bytes.len(),
+                user_data,
+            );
+        });
     }
 
     fn ask(&self, stream: &Rc<Stream>, question: &Question, request: &Arc<Request>) -> bool {
@@ -180,6 +219,8 @@ pub extern "C" fn tls_server_new(
             close: Registered::default(),
             sni: Registered::default(),
             check_certificate: Registered::default(),
+            new_session: Registered::default(),
+            resume_session: Registered::default(),
             user_data: RefCell::new(None),
             address: OnceCell::new(),
         });

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::remote::Work;
 use super::stream::Stream;
+use super::timers::Timer;
 use crate::engine::{Question, Request};
 use crate::error::{Error, Result};
 
@@ -26,7 +27,30 @@ impl Stream {
         if !asked {
             let _ = request.answer(question.unasked());
         }
-        self.answer_if_there();
+        if !self.answer_if_there() {
+            self.arm_deadline(question);
+        }
+    }
+
+    /// A store that takes too long costs a full handshake, and not the connection.
+    fn arm_deadline(self: &Rc<Self>, question: &Question) {
+        if let (Some(server), Question::Session(_)) = (&self.server, question) {
+            let after = server.resume_session_timeout();
+            let timer = Timer::Answer(Rc::clone(self));
+            self.io.borrow_mut().answer_timer = self.event_loop.arm(after, timer);
+        }
+    }
+
+    /// Nobody answered in time.
+    pub(super) fn answer_is_late(self: &Rc<Self>) {
+        let request = {
+            let mut io = self.io.borrow_mut();
+            io.answer_timer = None;
+            io.request.clone()
+        };
+        if let Some(request) = request {
+            request.expire();
+        }
     }
 
     /// Goes on, in the next turn, if the question was answered.
@@ -46,6 +70,7 @@ impl Stream {
             return false;
         };
         io.request = None;
+        self.event_loop.cancel(io.answer_timer.take());
         io.connection.answer(answer);
         true
     }

@@ -300,6 +300,7 @@ impl Loop {
                 Some(Timer::Handshake(stream)) => stream.handshake_timed_out(),
                 Some(Timer::Idle(stream)) => stream.idle_timer_fired(now),
                 Some(Timer::NextAttempt(stream)) => stream.next_attempt(),
+                Some(Timer::Answer(stream)) => stream.answer_is_late(),
                 Some(Timer::AcceptAgain(server)) => server.accept_again(),
                 None => break,
             }

@@ -25,7 +25,7 @@ mod write_queue;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::engine::{Question, Request};
+use crate::engine::{NewSession, Question, Request};
 use crate::error::{Error, Result};
 
 pub use buffers::DEFAULT_SLAB_BUFFER_SIZE;
@@ -63,6 +63,8 @@ pub trait ServerEvents {
     fn accepted(&self, stream: &Rc<Stream>) -> Result<Rc<dyn StreamEvents>>;
     fn listening(&self);
     fn secure_connection(&self, stream: &Rc<Stream>);
+    /// A session was made, which is to be kept.
+    fn new_session(&self, stream: &Rc<Stream>, session: &NewSession);
     /// Something is to be decided for a connection in its handshake. False: there is nobody to
     /// decide it.
     fn ask(&self, stream: &Rc<Stream>, question: &Question, request: &Arc<Request>) -> bool;

@@ -20,12 +20,18 @@ use super::timers::{Timer, TimerId};
 use super::transport::{Carrier, Transport};
 use super::{resolver, ServerEvents};
 use crate::context::{FrozenContext, ProtocolList};
-use crate::engine::{Connection, Limit, NameTable, Question, Request, Settings};
+use crate::engine::{
+    Connection, Count, Keeping, Limit, NameTable, NewSession, Question, Request, SessionCounts,
+    Settings,
+};
 use crate::error::{Error, Result, Status};
 use crate::sys::errno;
 
 /// Node's default.
 pub const DEFAULT_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// After it, the handshake goes on as a full one.
+pub const DEFAULT_RESUME_SESSION_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Connections accepted in one turn; then others are served.
 const ACCEPTS: usize = 64;
@@ -55,6 +61,8 @@ pub struct Server {
     handshake_timeout: Cell<Duration>,
     /// What the connections to come are told.
     settings: RefCell<Settings>,
+    session_counts: Arc<SessionCounts>,
+    resume_session_timeout: Cell<Duration>,
     /// Armed while accepting waits for descriptors to come back.
     starved: Cell<Option<TimerId>>,
     /// The error of this want was told.
@@ -69,6 +77,9 @@ impl Server {
                 "a server needs a certificate and a key: set both on the context",
             ));
         }
+        let session_counts = Arc::<SessionCounts>::default();
+        let mut settings = Settings::server(false, false);
+        settings.keeping.counts = Some(Arc::clone(&session_counts));
         let server = Rc::new(Server {
             event_loop: Rc::clone(event_loop),
             context,
@@ -80,7 +91,9 @@ impl Server {
             connections: Cell::new(0),
             max_connections: Cell::new(None),
             handshake_timeout: Cell::new(DEFAULT_HANDSHAKE_TIMEOUT),
-            settings: RefCell::new(Settings::server(false, false)),
+            settings: RefCell::new(settings),
+            session_counts,
+            resume_session_timeout: Cell::new(DEFAULT_RESUME_SESSION_TIMEOUT),
             starved: Cell::new(None),
             starvation_told: Cell::new(false),
         });
@@ -263,6 +276,32 @@ impl Server {
 
     pub fn set_npn_protocols(&self, list: ProtocolList) {
         self.settings.borrow_mut().npn = Some(Arc::new(list));
+    }
+
+    /// How sessions are kept; for connections to come.
+    pub fn change_keeping(&self, change: impl FnOnce(&mut Keeping)) {
+        change(&mut self.settings.borrow_mut().keeping);
+    }
+
+    /// How long a connection waits for a session that the user is asked for.
+    pub fn set_resume_session_timeout(&self, timeout: Option<Duration>) {
+        let timeout = timeout.unwrap_or(DEFAULT_RESUME_SESSION_TIMEOUT);
+        self.resume_session_timeout.set(timeout);
+    }
+
+    pub(super) fn resume_session_timeout(&self) -> Duration {
+        self.resume_session_timeout.get()
+    }
+
+    /// What became of the sessions that clients offered.
+    pub fn session_count(&self, count: Count) -> u64 {
+        self.session_counts.get(count)
+    }
+
+    pub(super) fn tell_new_session(&self, stream: &Rc<Stream>, session: &NewSession) {
+        if let Some(events) = self.events() {
+            events.new_session(stream, session);
+        }
     }
 
     /// How often clients may renegotiate.

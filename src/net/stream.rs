@@ -50,6 +50,7 @@ pub(super) struct Io {
     pub connecting: Option<Box<Connecting>>,
     /// A question that is with the user.
     pub request: Option<Arc<Request>>,
+    pub answer_timer: Option<TimerId>,
     /// Ciphertext that was received while nobody wants data, from `stepped` on.
     pub leftover: Vec<u8>,
     pub stepped: usize,
@@ -75,6 +76,7 @@ impl Io {
             connection,
             connecting: None,
             request: None,
+            answer_timer: None,
             leftover: Vec::new(),
             stepped: 0,
             unread: Vec::new(),
@@ -440,6 +442,7 @@ impl Stream {
             }
             io.unsent = Vec::new();
             io.sent = 0;
+            self.event_loop.cancel(io.answer_timer.take());
             if let Some(request) = io.request.take() {
                 request.cancel();
             }

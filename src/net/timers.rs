@@ -16,6 +16,8 @@ pub enum Timer {
     Idle(Rc<Stream>),
     /// Try the next address as well (RFC 8305, 5).
     NextAttempt(Rc<Stream>),
+    /// A question of the stream must be answered by now.
+    Answer(Rc<Stream>),
     /// Accepting failed for want of descriptors or memory: try again.
     AcceptAgain(Rc<Server>),
 }

@@ -203,6 +203,11 @@ impl Stream {
             match event {
                 Event::NeedInput | Event::Suspended => return,
                 Event::Ask(question) => self.ask(&question),
+                Event::NewSession(session) => {
+                    if let Some(server) = &self.server {
+                        server.tell_new_session(self, &session);
+                    }
+                }
                 Event::Renegotiated => self.tell(|events| events.renegotiated()),
                 Event::Secure => self.became_secure(),
                 Event::Data(count) => self.deliver(&windows.plain[..count]),
@@ -339,7 +344,7 @@ impl Stream {
         loop {
             match io.connection.step(&mut input, &mut Vec::new(), &mut scrap) {
                 Event::Failed(error) => return Some(error),
-                Event::Data(_) | Event::Secure | Event::Renegotiated => {}
+                Event::Data(_) | Event::Secure | Event::NewSession(_) | Event::Renegotiated => {}
                 Event::NeedInput | Event::Closed | Event::Ask(_) | Event::Suspended => return None,
             }
         }

@@ -26,7 +26,6 @@ pub struct Policy<'a> {
     pub versions: (SslVersion, SslVersion),
     /// As for SSL_set1_groups_list(3); `None`: those of the connection stay.
     pub groups: Option<&'a CStr>,
-    pub session_id_context: &'a [u8],
     /// Whom to verify clients against; `None`: the store of the context.
     pub store: Option<&'a X509StoreRef>,
     pub verify: SslVerifyMode,
@@ -76,13 +75,26 @@ impl ClientHello<'_> {
         }
     }
 
+    /// The session id of the versions before TLS 1.3.
+    pub fn session_id(&self) -> &[u8] {
+        let mut start = std::ptr::null();
+        // SAFETY: a live SSL in its client-hello callback, until which the bytes stay where they are.
+        unsafe {
+            let length = openssl_sys::SSL_client_hello_get0_session_id(self.ssl, &mut start);
+            if start.is_null() || length == 0 {
+                return &[];
+            }
+            std::slice::from_raw_parts(start, length)
+        }
+    }
+
     pub fn ssl_mut(&mut self) -> &mut SslRef {
         // SAFETY: a live SSL; nobody else uses it during the callback.
         unsafe { SslRef::from_ptr_mut(self.ssl) }
     }
 
     /// Goes on with another context, with all of its policy: OpenSSL by itself would keep the old
-    /// one's options, versions, groups, verify mode and session id context.
+    /// one's options, versions, groups and verify mode.
     pub fn switch_to(&mut self, policy: &Policy<'_>) -> Result<()> {
         const SET_GROUPS_LIST: c_int = 92;
         error_queue::begin();
@@ -104,7 +116,6 @@ impl ClientHello<'_> {
         if !switched
             || ssl.set_min_proto_version(Some(lowest)).is_err()
             || ssl.set_max_proto_version(Some(highest)).is_err()
-            || !tls::set_session_id_context(ssl, policy.session_id_context)
         {
             return Err(error_queue::take_error(
                 Status::Internal,

@@ -34,6 +34,14 @@ extern "C" {
         callback: Option<CertVerifyCallback>,
         argument: *mut c_void,
     );
+    pub fn X509_STORE_CTX_set_default(context: *mut X509_STORE_CTX, name: *const c_char) -> c_int;
+    pub fn X509_STORE_CTX_get0_param(
+        context: *mut X509_STORE_CTX,
+    ) -> *mut openssl_sys::X509_VERIFY_PARAM;
+    pub fn X509_VERIFY_PARAM_set_auth_level(
+        parameters: *mut openssl_sys::X509_VERIFY_PARAM,
+        level: c_int,
+    );
     pub fn X509_STORE_CTX_set_verify_cb(context: *mut X509_STORE_CTX, callback: VerifyCallback);
     pub fn X509_STORE_CTX_get0_untrusted(
         context: *const X509_STORE_CTX,

@@ -55,6 +55,8 @@ pub enum Ticket<'a> {
 pub fn keep_internally(builder: &mut SslContextBuilder) {
     set_mode(builder, openssl_sys::SSL_SESS_CACHE_SERVER);
     watch_tickets(builder);
+    // SAFETY: a live SSL_CTX.
+    unsafe { openssl_sys::SSL_CTX_sess_set_new_cb(builder.as_ptr(), Some(new_session)) };
 }
 
 /// Sessions of servers go to the user and come from there.
@@ -113,6 +115,21 @@ pub fn peer(session: &SslSessionRef) -> Option<&openssl::x509::X509Ref> {
         let peer = SSL_SESSION_get0_peer(session.as_ptr());
         (!peer.is_null()).then(|| openssl::x509::X509Ref::from_ptr(peer))
     }
+}
+
+/// When it was made, and for how long it is valid, in seconds; the first since 1970.
+pub fn validity(session: &SslSessionRef) -> (u64, u64) {
+    // SAFETY: a live session, which is only asked.
+    let (made, lasts) = unsafe {
+        (
+            openssl_sys::SSL_SESSION_get_time(session.as_ptr()),
+            openssl_sys::SSL_SESSION_get_timeout(session.as_ptr()),
+        )
+    };
+    (
+        u64::try_from(made).unwrap_or(0),
+        u64::try_from(lasts).unwrap_or(0),
+    )
 }
 
 /// Keeps bytes of ours in the session, in tickets and serialised forms too.

@@ -3,7 +3,7 @@
 
 use foreign_types::ForeignTypeRef;
 use libc::{c_int, c_void};
-use openssl::ssl::{Ssl, SslContextRef, SslRef};
+use openssl::ssl::{Ssl, SslContextRef, SslOptions, SslRef};
 use openssl::x509::store::{X509Store, X509StoreRef};
 
 use super::bio::{self, Io};
@@ -24,6 +24,12 @@ pub fn share_verify_store(ssl: &mut SslRef, store: &X509StoreRef) {
             store.as_ptr().cast(),
         );
     }
+}
+
+/// Sets option bits of one connection (SSL_set_options(3)).
+pub fn add_options(ssl: &mut SslRef, options: SslOptions) {
+    // SAFETY: a live SSL.
+    unsafe { openssl_ffi::SSL_set_options(ssl.as_ptr(), options.bits()) };
 }
 
 /// Sessions are resumed only where this is the same (SSL_set_session_id_context(3)). False: it has

@@ -8,8 +8,9 @@ use foreign_types::ForeignTypeRef;
 use libc::{c_int, c_void};
 use openssl::ex_data::Index;
 use openssl::ssl::{Ssl, SslContextBuilder, SslRef};
-use openssl::stack::StackRef;
-use openssl::x509::{X509Ref, X509};
+use openssl::stack::{Stack, StackRef};
+use openssl::x509::store::X509StoreRef;
+use openssl::x509::{X509Ref, X509StoreContext, X509};
 
 use super::openssl_ffi;
 use super::{verify_code, x509_name};
@@ -235,4 +236,46 @@ unsafe fn suspend(context: *mut openssl_sys::X509_STORE_CTX) -> c_int {
         openssl_sys::SSL_ctrl(ssl.as_ptr(), SET_RETRY_VERIFY, 0, std::ptr::null_mut());
     }
     1
+}
+
+/// Judges a client's certificate anew, as the handshake would.
+pub fn client_again(
+    store: &X509StoreRef,
+    leaf: &X509Ref,
+    chain: &[X509],
+    security_level: u32,
+) -> Result<(), Box<Error>> {
+    let no_memory = |stack: openssl::error::ErrorStack| {
+        drop(stack);
+        super::error_queue::take_error(Status::NoMemory, "cannot verify the certificate")
+    };
+    let mut untrusted = Stack::new().map_err(no_memory)?;
+    for certificate in chain {
+        untrusted.push(certificate.clone()).map_err(no_memory)?;
+    }
+    super::error_queue::begin();
+    let mut context = X509StoreContext::new().map_err(no_memory)?;
+    let judged = context.init(store, leaf, &untrusted, |context| {
+        // SAFETY: a context that was just made; the calls set values.
+        unsafe {
+            openssl_ffi::X509_STORE_CTX_set_default(context.as_ptr(), c"ssl_client".as_ptr());
+            let parameters = openssl_ffi::X509_STORE_CTX_get0_param(context.as_ptr());
+            openssl_ffi::X509_VERIFY_PARAM_set_auth_level(
+                parameters,
+                c_int::try_from(security_level).unwrap_or(c_int::MAX),
+            );
+        }
+        context.verify_cert()?;
+        Ok((context.error().as_raw(), context.error_depth()))
+    });
+    super::error_queue::begin();
+    match judged {
+        Ok((verify_code::OK, _)) => Ok(()),
+        Ok((result, depth)) => Err(chain_error(VerifyFailure {
+            result,
+            depth: depth as i32,
+            subject: x509_name::text(leaf.subject_name()),
+        })),
+        Err(stack) => Err(no_memory(stack)),
+    }
 }

@@ -237,6 +237,15 @@ static const char *const names[] = {"x"};
     X(REQUEST, STATUS, ANY_THREAD, tls_request_resolve_context, (h, NULL)) \
     X(REQUEST, STATUS, ANY_THREAD, tls_request_resolve_verdict, (h, 1)) \
     X(REQUEST, STATUS, ANY_THREAD, tls_request_reject, (h, NULL)) \
+    X(SERVER, STATUS, OWNER, tls_server_on_new_session, (h, NULL, NULL)) \
+    X(SERVER, STATUS, OWNER, tls_server_on_resume_session, (h, NULL, NULL)) \
+    X(SERVER, STATUS, OWNER, tls_server_set_resume_session_timeout, (h, 5000)) \
+    X(SERVER, STATUS, OWNER, tls_server_set_session_tickets, (h, 1)) \
+    X(SERVER, MINUS, OWNER, tls_server_session_count, (h, TLS_SESSIONS_FULL)) \
+    X(PAIR, STATUS, ANY_THREAD, tls_secure_pair_on_new_session, (h, NULL, NULL)) \
+    X(PAIR, STATUS, ANY_THREAD, tls_secure_pair_on_resume_session, (h, NULL, NULL)) \
+    X(PAIR, STATUS, ANY_THREAD, tls_secure_pair_set_session_tickets, (h, 1)) \
+    X(REQUEST, STATUS, ANY_THREAD, tls_request_resolve_session, (h, NULL, 0)) \
     X(STREAM, POINTER, OWNER, tls_stream_user_data, (h))
 
 static void post_nothing(tls_loop *loop, void *user_data) {

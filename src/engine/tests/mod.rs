@@ -25,7 +25,7 @@ fn turn(connection: &mut Connection, input: &[u8], out: &mut Vec<u8>) -> Result<
     loop {
         match connection.step(&mut input, out, &mut plain) {
             Event::Secure if input.is_empty() => return Ok(()),
-            Event::Secure | Event::Data(_) => {}
+            Event::Secure | Event::Data(_) | Event::NewSession(_) => {}
             Event::NeedInput | Event::Closed => return Ok(()),
             Event::Ask(_) | Event::Suspended | Event::Renegotiated => unreachable!("nobody asks"),
             Event::Failed(error) => return Err(error),

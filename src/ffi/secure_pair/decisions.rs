@@ -33,12 +33,30 @@ type OnCheckIdentity = unsafe extern "C-unwind" fn(
     *mut c_void,
 );
 
+type OnNewSession = unsafe extern "C-unwind" fn(
+    *mut tls_secure_pair,
+    *const u8,
+    usize,
+    *const u8,
+    usize,
+    *mut c_void,
+);
+type OnResumeSession = unsafe extern "C-unwind" fn(
+    *mut tls_secure_pair,
+    *const u8,
+    usize,
+    *mut tls_request,
+    *mut c_void,
+);
+
 /// Callbacks that few pairs have.
 #[derive(Default)]
 pub(super) struct Decisions {
     sni: Registered<OnSni>,
     check_certificate: Registered<OnCheckCertificate>,
     check_identity: Registered<OnCheckIdentity>,
+    pub(super) new_session: Registered<OnNewSession>,
+    pub(super) resume_session: Registered<OnResumeSession>,
     pub(super) renegotiated: Registered<OnPair>,
 }
 
@@ -48,6 +66,8 @@ impl Decisions {
         self.sni.set(None, none);
         self.check_certificate.set(None, none);
         self.check_identity.set(None, none);
+        self.new_session.set(None, none);
+        self.resume_session.set(None, none);
         self.renegotiated.set(None, none);
     }
 }
@@ -75,6 +95,16 @@ pub(super) fn ask(hooks: &Hooks, question: &Question, request: &Arc<Request>) ->
                 unsafe { function(pair, certificate, request, user_data) };
             },
         ),
+        Question::Session(id) => {
+            request::ask(
+                &decisions.resume_session,
+                request,
+                |function, request, user_data| {
+                    // SAFETY: see above.
+                    unsafe { function(pair, id.as_ptr(), id.len(), request, user_data) };
+                },
+            )
+        }
         Question::Identity { certificate, name } => {
             let Ok(name) = name.as_deref().map(request::text).transpose() else {
                 return false;

@@ -41,6 +41,16 @@ pub(super) fn ask(
                 unsafe { function(server, stream, certificate, request, user_data) };
             },
         ),
+        Question::Session(id) => {
+            request::ask(
+                &object.resume_session,
+                request,
+                |function, request, user_data| {
+                    // SAFETY: as above.
+                    unsafe { function(server, stream, id.as_ptr(), id.len(), request, user_data) };
+                },
+            )
+        }
         Question::Identity { .. } => false,
     }
 }
