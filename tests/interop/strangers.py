@@ -133,6 +133,11 @@ class Stranger:
         """A regular expression against what it printed."""
         return re.search(pattern.encode(), bytes(self.out) + b"\n" + bytes(self.err))
 
+    def found(self, pattern):
+        """What the group of a regular expression found in what it printed, `None` if nothing."""
+        match = self.match(pattern)
+        return match and match[1].decode()
+
     def reports(self, key):
         """What peer.js told about `key`, one JSON object a line."""
         lines = bytes(self.err).split(b"\n")[:-1]  # the last one is not complete
@@ -194,6 +199,15 @@ def s_server(loop, certs, *arguments, version=None, identity="server", cwd=None)
     ) as server:
         until(loop, lambda: server.match(r"ACCEPT 127\.0\.0\.1:(\d+)\n"), server)
         yield server, int(server.match(r"ACCEPT 127\.0\.0\.1:(\d+)\n")[1])
+
+
+def gnutls_cli(certs, port, *arguments, version, options="", servername="localhost"):
+    """`gnutls-cli` that verifies the chain, and the name localhost whatever name it asks for."""
+    return Stranger(
+        *["gnutls-cli", "--port", port, "--x509cafile", certs / "ca.pem", "--priority", GNUTLS[version] + options],
+        *(["--disable-sni"] if servername is None else ["--sni-hostname", servername]),
+        *["--verify-hostname", "localhost", *arguments, "127.0.0.1"],
+    )
 
 
 def ssl_client(port, version, ca, *identity, alpn=()):

@@ -2,7 +2,7 @@
 
 import ours
 import pytest
-from strangers import CURL, GNUTLS, Stranger, node_client, node_server, s_client, s_server, ssl_client, until
+from strangers import CURL, Stranger, gnutls_cli, node_client, node_server, s_client, s_server, ssl_client, until
 
 H2 = ["h2", "http/1.1"]
 TEXT = b"spoken here\n"
@@ -10,11 +10,7 @@ FORMS = {"list": ["http/1.1", "h2"], "buffer": b"\x08http/1.1\x02h2"}
 
 
 def visit_gnutls(certs, port, version, protocols):
-    arguments = [f"--alpn={name}" for name in protocols]
-    return Stranger(
-        *["gnutls-cli", "--port", port, "--x509cafile", certs / "ca.pem", "--priority", GNUTLS[version]],
-        *["--sni-hostname", "localhost", "--verify-hostname", "localhost", *arguments, "127.0.0.1"],
-    )
+    return gnutls_cli(certs, port, *[f"--alpn={name}" for name in protocols], version=version)
 
 
 def visit_s_client(certs, port, version, protocols):
@@ -22,19 +18,12 @@ def visit_s_client(certs, port, version, protocols):
 
 
 def visit_node(certs, port, version, protocols):
-    return node_client(port, ca=certs / "ca.pem", version=version, **({"ALPNProtocols": protocols} if protocols else {}))
+    offer = {"ALPNProtocols": protocols} if protocols else {}
+    return node_client(port, ca=certs / "ca.pem", version=version, **offer)
 
 
 def visit_ssl(certs, port, version, protocols):
     return ssl_client(port, version, certs / "ca.pem", alpn=protocols)
-
-
-def printed(pattern):
-    def told(client):
-        match = client.match(pattern)
-        return match and match[1].decode()
-
-    return told
 
 
 def reported(client):
@@ -44,10 +33,10 @@ def reported(client):
 
 # Who it is, and how it tells what was agreed on.
 VISITORS = {
-    "s_client": (visit_s_client, printed(r"ALPN protocol: (\S+)")),
+    "s_client": (visit_s_client, lambda client: client.found(r"ALPN protocol: (\S+)")),
     "node": (visit_node, reported),
     "ssl": (visit_ssl, reported),
-    "gnutls": (visit_gnutls, printed(r"Application protocol: (\S+)")),
+    "gnutls": (visit_gnutls, lambda client: client.found(r"Application protocol: (\S+)")),
 }
 
 
@@ -95,7 +84,7 @@ def test_s83_no_overlap(loop, certs, version, visitor):
     server.server.set_alpn_protocols(["spdy/3"])
     with visit(certs, server.port, version, H2) as client:
         until(loop, lambda: client.ended and server.errors, client)
-        alerts = ("alert no application protocol", "ALERT_NO_APPLICATION_PROTOCOL", "No common application protocol", "[120]")
+        alerts = ["alert no application protocol", "ALERT_NO_APPLICATION_PROTOCOL", "[120]"]
         assert any(client.said(alert) for alert in alerts), client
     assert [error.name for error in server.errors] == ["ERR_SSL_NO_APPLICATION_PROTOCOL"]
     assert not server.streams

@@ -150,8 +150,9 @@ def test_s22_a_pair_that_nobody_keeps(certs, version, rsa):
     assert not ready
 
 
-def test_s22_free_waits_for_the_ready_callback(waiting, rsa):
-    """`close` returns when the callback is over, and neither waits for the other's lock."""
+@pytest.mark.parametrize("how", ["close", "replace"])
+def test_s22_nobody_is_called_after_close_or_replacement(waiting, rsa, how):
+    """Both return when the callback that runs is over, and neither waits for the other's lock."""
     _client, server, request = waiting
     inside, leave, order = threading.Event(), threading.Event(), []
 
@@ -161,32 +162,15 @@ def test_s22_free_waits_for_the_ready_callback(waiting, rsa):
         assert leave.wait(support.DEADLINE)
         order.append("ready")
 
-    def close():
-        server.close()
-        order.append("closed")
+    def take_away():
+        server.close() if how == "close" else server.on_ready(None)
+        order.append(how)
 
     with support.in_thread(request.resolve_context, rsa):
         assert inside.wait(support.DEADLINE)
-        with support.in_thread(close):
+        with support.in_thread(take_away):
             leave.set()
-    assert order == ["ready", "closed"]
-
-
-def test_s22_replacing_the_ready_callback_waits_for_it(waiting, rsa):
-    _client, server, request = waiting
-    inside, leave, order = threading.Event(), threading.Event(), []
-
-    @server.on_ready
-    def slow(_pair):
-        inside.set()
-        assert leave.wait(support.DEADLINE)
-        order.append("ready")
-
-    with support.in_thread(request.resolve_context, rsa):
-        assert inside.wait(support.DEADLINE)
-        with support.in_thread(lambda: (server.on_ready(None), order.append("replaced"))):
-            leave.set()
-    assert order == ["ready", "replaced"]
+    assert order == ["ready", how]
 
 
 def test_s22_many_pairs_one_answering_thread(certs, rsa):
