@@ -111,20 +111,20 @@ def _sni(server: Any, stream: int, servername: bytes, request: int) -> Tuple[Any
 
 
 def _check_certificate(server: Any, stream: int, certificate: int, request: int) -> Tuple[Any, ...]:
-    return (server._adopt(stream), *_peer_certificate(server, certificate, request))
+    return (server._adopt(stream), *_pair_check_certificate(server, certificate, request))
 
 
-def _peer_sni(_target: Any, servername: bytes, request: int) -> Tuple[Any, ...]:
+def _pair_sni(_target: Any, servername: bytes, request: int) -> Tuple[Any, ...]:
     return (servername.decode("utf-8"), Request(request))
 
 
-def _peer_certificate(_target: Any, certificate: int, request: int) -> Tuple[Any, ...]:
+def _pair_check_certificate(_target: Any, certificate: int, request: int) -> Tuple[Any, ...]:
     # The callback may keep it for longer than C's lives.
     return (certificate_from(lib.tls_certificate_copy(certificate)), Request(request))
 
 
 def _check_identity(target: Any, certificate: int, name: Optional[bytes], request: int) -> Tuple[Any, ...]:
-    kept, question = _peer_certificate(target, certificate, request)
+    kept, question = _pair_check_certificate(target, certificate, request)
     return (kept, None if name is None else name.decode("utf-8"), question)
 
 
@@ -197,18 +197,14 @@ PAIR_EVENTS = _events(
     drain=("tls_secure_pair_callback", _nothing),
     end=("tls_secure_pair_end_callback", _flag),
     error=("tls_secure_pair_error_callback", _error),
-    sni=("tls_secure_pair_sni_callback", _peer_sni),
-    check_certificate=("tls_secure_pair_check_certificate_callback", _peer_certificate),
+    sni=("tls_secure_pair_sni_callback", _pair_sni),
+    check_certificate=("tls_secure_pair_check_certificate_callback", _pair_check_certificate),
     check_identity=("tls_secure_pair_check_identity_callback", _check_identity),
     ready=("tls_secure_pair_callback", _nothing),
     close=("tls_secure_pair_close_callback", _flag),
 )
 STREAM_RENEGOTIATED = _Event("tls_stream", "renegotiated", "tls_stream_callback", _nothing, "renegotiate")
 PAIR_RENEGOTIATED = _Event("tls_secure_pair", "renegotiated", "tls_secure_pair_callback", _nothing, "renegotiate")
-
-
-def _ignore(_target: Any) -> None:
-    return None
 
 
 class Emitter:
@@ -233,12 +229,19 @@ class Emitter:
         kind = self._events[event]
         # The end event also ends the last character.
         wanted = callback is not None or (event == "end" and self._decoder is not None)
-        check(kind.register(self._handle, kind.function if wanted else kind.null, self._token))
+        before = self._handlers.get(event)
+        # First, because `ready` may come from another thread before this returns.
+        self._put(event, callback or before)
+        status = kind.register(self._handle, kind.function if wanted else kind.null, self._token)
+        self._put(event, callback if status >= 0 else before)
+        check(status)
+        return callback
+
+    def _put(self, event: str, callback: Optional[Callable[..., object]]) -> None:
         if callback is None:
             self._handlers.pop(event, None)
         else:
             self._handlers[event] = callback
-        return callback
 
     def _renegotiate(self, kind: _Event, callback: Optional[Callable[..., object]]) -> None:
         if callback is not None and not callable(callback):
@@ -247,10 +250,10 @@ class Emitter:
         def begin() -> int:
             # It may be over before this returns. One that is under way keeps its callback.
             before = self._handlers.get("renegotiated")
-            self._handlers["renegotiated"] = callback or _ignore
+            self._put("renegotiated", callback)
             status = kind.register(self._handle, kind.function, self._token)
             if status < 0:
-                self._handlers["renegotiated"] = before or _ignore
+                self._put("renegotiated", before)
             return status
 
         check(running(begin))
