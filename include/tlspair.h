@@ -121,6 +121,26 @@ typedef struct tls_request tls_request;
 #define TLS_CLIENT_AUTH_REQUIRE 3
 
 /**
+ * For `tls_context_session_cache_count`: connections that resumed a session from the cache.
+ */
+#define TLS_SESSION_CACHE_HITS 0
+
+/**
+ * Connections for which the cache had no session.
+ */
+#define TLS_SESSION_CACHE_MISSES 1
+
+/**
+ * Connections whose server made a full handshake although a session from the cache was offered.
+ */
+#define TLS_SESSION_CACHE_REFUSED 2
+
+/**
+ * Sessions that are in the cache now.
+ */
+#define TLS_SESSION_CACHE_ENTRIES 3
+
+/**
  * For `tls_server_session_count`: handshakes that resumed nothing, whether a session was offered or not.
  */
 #define TLS_SESSIONS_FULL 0
@@ -265,6 +285,14 @@ typedef void (*tls_secure_pair_resume_session_callback)(tls_secure_pair *pair,
                                                         void *user_data);
 
 /**
+ * A session that can be resumed; the bytes are valid until the callback returns, and are secret.
+ */
+typedef void (*tls_secure_pair_session_callback)(tls_secure_pair *pair,
+                                                 const uint8_t *session,
+                                                 size_t length,
+                                                 void *user_data);
+
+/**
  * Work that was posted to a loop.
  */
 typedef void (*tls_post_callback)(tls_loop *loop, void *user_data);
@@ -378,6 +406,14 @@ typedef void (*tls_stream_check_identity_callback)(tls_stream *stream,
                                                    const char *name,
                                                    tls_request *request,
                                                    void *user_data);
+
+/**
+ * A session that can be resumed; the bytes are valid until the callback returns, and are secret.
+ */
+typedef void (*tls_stream_session_callback)(tls_stream *stream,
+                                            const uint8_t *session,
+                                            size_t length,
+                                            void *user_data);
 
 /**
  * Done.
@@ -1113,6 +1149,37 @@ tls_status tls_context_set_npn_buffer(tls_context *context,
                                       size_t length);
 
 /**
+ * Has the client connections with this context keep their sessions in memory, and offer them to the
+ * same servers again, by themselves. Any thread, until the context's first use.
+ *
+ * - `entries`: how many sessions at most, up to 1,048,576. 0 (the default) keeps none.
+ *
+ * All connections with the context share the cache, on any loop and thread. A session is kept by host
+ * and port of `tls_connect` (or the path of a Unix socket; over a descriptor or stream by the host
+ * alone) and by what `tls_connect_options_set_session` says that must be the same, and offered when
+ * the connection to the server stands. A session in the options comes first. TLS 1.3 tickets are used
+ * once, the newest first; of one server there are 8 at most. What was used longest ago gives way;
+ * sessions that expired, or with which a handshake failed, are dropped, and so are those above 16 KiB;
+ * what is dropped is wiped. An entry takes about 2 KiB. Pairs do not use the cache: they do not know
+ * where they are connected to.
+ *
+ * Errors: `TLS_ERR_INVALID_ARGUMENT` (too many entries), `TLS_ERR_FROZEN`. Node: the session cache of
+ * `https.Agent`.
+ */
+TLS_API
+tls_status tls_context_set_session_cache(tls_context *context,
+                                         size_t entries);
+
+/**
+ * What the cache of `tls_context_set_session_cache` has counted. Any thread.
+ *
+ * - `what`: `TLS_SESSION_CACHE_HITS`, `_MISSES`, `_REFUSED` or `_ENTRIES`.
+ *
+ * Returns the number, 0 without a cache; -1 on failure (`TLS_ERR_INVALID_ARGUMENT`).
+ */
+TLS_API int64_t tls_context_session_cache_count(const tls_context *context, int32_t what);
+
+/**
  * Reads a certificate. Any thread.
  *
  * - `data`, `length`: one certificate in DER, or a PEM text. Of a text with several, the first is
@@ -1476,20 +1543,6 @@ TLS_API tls_status tls_secure_pair_set_verify_name(tls_secure_pair *pair, const 
 TLS_API tls_status tls_secure_pair_set_high_water_mark(tls_secure_pair *pair, size_t bytes);
 
 /**
- * Client: offers a session from `tls_secure_pair_session` to the server, which saves a full
- * handshake if it agrees. Before the start. Any thread, one at a time.
- *
- * - `session`, `length`: the bytes; copied.
- *
- * Errors: `TLS_ERR_SESSION` if the bytes are no session, `TLS_ERR_INVALID_STATE` on a server or
- * after the start, `TLS_ERR_INVALID_ARGUMENT`. Node: the option `session`.
- */
-TLS_API
-tls_status tls_secure_pair_set_session(tls_secure_pair *pair,
-                                       const void *session,
-                                       size_t length);
-
-/**
  * Starts the handshake; a client has something to send then. Implied by the first feed, take or
  * write. Again: `TLS_OK`. Any thread, one at a time.
  *
@@ -1586,19 +1639,6 @@ tls_status tls_secure_pair_write(tls_secure_pair *pair,
  * Errors: as for `tls_secure_pair_start`. Node: `pair.cleartext.end`.
  */
 TLS_API tls_status tls_secure_pair_end(tls_secure_pair *pair);
-
-/**
- * The session in serialised form, for `tls_secure_pair_set_session` of a later pair. It holds
- * secrets: keep it as you keep a key. Valid until the next call of this function on the pair, or
- * its end. Any thread, one at a time.
- *
- * - `length`: where to put the number of bytes; may be NULL.
- *
- * Returns NULL, and a length of 0, if there is none that could be resumed, and on failure. On TLS
- * 1.3 it comes with the server's tickets, after the handshake: ask when data was received. Node:
- * `getSession`.
- */
-TLS_API const uint8_t *tls_secure_pair_session(tls_secure_pair *pair, size_t *length);
 
 /**
  * Keeps a pointer of yours with the pair. Any thread, one at a time.
@@ -1951,6 +1991,45 @@ tls_status tls_secure_pair_on_resume_session(tls_secure_pair *pair,
 TLS_API
 tls_status tls_secure_pair_set_session_tickets(tls_secure_pair *pair,
                                                int32_t enabled);
+
+/**
+ * Client: offers a session to the server, as `tls_connect_options_set_session` does for a stream.
+ * Before the start. Any thread, one at a time.
+ *
+ * - `session`, `length`: the bytes from `tls_secure_pair_session` or its event; copied. NULL with
+ *   length 0 offers none.
+ *
+ * Errors: `TLS_ERR_SESSION` as there, `TLS_ERR_INVALID_STATE` on a server or after the start,
+ * `TLS_ERR_INVALID_ARGUMENT`. Node: the option `session`.
+ */
+TLS_API
+tls_status tls_secure_pair_set_session(tls_secure_pair *pair,
+                                       const void *session,
+                                       size_t length);
+
+/**
+ * Client: registers the callback of sessions, as `tls_stream_on_session` does for a stream; NULL
+ * unregisters. Before the start, or on TLS 1.2 none may come. Any thread, one at a time.
+ *
+ * Errors: `TLS_ERR_INVALID_STATE` for the pair of a server. Node: `'session'`.
+ */
+TLS_API
+tls_status tls_secure_pair_on_session(tls_secure_pair *pair,
+                                      tls_secure_pair_session_callback callback,
+                                      void *user_data);
+
+/**
+ * Client: the newest session, as `tls_stream_session`. Valid until the next call of this function on
+ * the pair, or its end. Any thread, one at a time.
+ *
+ * - `length`: where to put the number of bytes; may be NULL.
+ *
+ * Returns NULL, and a length of 0, if there is none that could be resumed, on a server, and on
+ * failure. Node: `getSession`.
+ */
+TLS_API
+const uint8_t *tls_secure_pair_session(tls_secure_pair *pair,
+                                       size_t *length);
 
 /**
  * Answers which context serves the name that a client asked for. Any thread, inside the callback
@@ -2858,6 +2937,31 @@ tls_status tls_connect_options_set_npn_buffer(tls_connect_options *options,
                                               size_t length);
 
 /**
+ * Sets a session from `tls_stream_session`, its event, or the same of a pair, to be offered to the
+ * server, which saves a full handshake if it agrees: `tls_stream_session_reused` tells. Any thread.
+ *
+ * - `session`, `length`: the bytes; copied. NULL with length 0 offers none, the default.
+ *
+ * A resumed connection has not seen the server's certificate anew. So a session is offered only where
+ * it was made by the same rules: a context with the same CAs, revocation lists, ciphers and own
+ * certificate, the same names to ask for and to verify, the same `reject_unauthorized`; and not once
+ * it is older than the server allows or than 7 days, or the server's certificate has expired. Any
+ * other is left aside, and the handshake is a full one. The port does not count. After a resumption
+ * the name in the certificate is checked again, or `tls_stream_on_check_identity` asked.
+ *
+ * Options may be used for many connections, and offer the same session each time. With TLS 1.3 set
+ * another each time, or use `tls_context_set_session_cache`.
+ *
+ * Errors: `TLS_ERR_SESSION` (`ERR_TLS_INVALID_SESSION`: not written by this library, by a version with
+ * another form, or damaged; connect without), `TLS_ERR_INVALID_ARGUMENT`; what was set stays. Node:
+ * the option `session`, which takes what OpenSSL writes and ignores what it cannot read.
+ */
+TLS_API
+tls_status tls_connect_options_set_session(tls_connect_options *options,
+                                           const void *session,
+                                           size_t length);
+
+/**
  * Connects to a server. What comes of it comes as events, from the loop: secure connect, or error
  * and close.
  *
@@ -3296,6 +3400,55 @@ const char *tls_stream_alpn_protocol(const tls_stream *stream);
  */
 TLS_API
 const char *tls_stream_npn_protocol(const tls_stream *stream);
+
+/**
+ * Client: registers the callback of sessions that can be resumed, for
+ * `tls_connect_options_set_session` of a later connection; NULL unregisters. To be set right after
+ * `tls_connect`. The loop's thread.
+ *
+ * With TLS 1.3 it comes for each ticket, after the secure connect event: servers mostly send two at
+ * once, and a client that only writes and closes may be gone before. A ticket is for one connection,
+ * so that nobody can tell which connections belong together. With TLS 1.2 it comes once, right after
+ * the secure connect event, where the server made a session or renewed the ticket that was offered;
+ * such a session may be used again and again. Sessions come before the data that follows them.
+ *
+ * The bytes are valid until the callback returns. They are what `tls_stream_session` says.
+ *
+ * Errors: `TLS_ERR_INVALID_STATE` for a stream of a server. Node: `'session'`.
+ */
+TLS_API
+tls_status tls_stream_on_session(tls_stream *stream,
+                                 tls_stream_session_callback callback,
+                                 void *user_data);
+
+/**
+ * Client: the newest session of the connection in serialised form, for
+ * `tls_connect_options_set_session` of a later connection, also in another process or on another
+ * machine. Valid until the next call of this function on the stream, or its end. The loop's thread.
+ *
+ * - `length`: where to put the number of bytes; may be NULL.
+ *
+ * The bytes are OpenSSL's form (`openssl sess_id -inform DER` shows it) with a mark and a checksum
+ * behind it; nothing is lost when the connection ends in whatever way. They hold secrets, and stand
+ * for the check of the server's certificate: who reads them can read what such a connection carries,
+ * who writes them can make another server pass for this one. Keep them as you keep a private key.
+ *
+ * Returns NULL, and a length of 0, if there is none that could be resumed, on a stream of a server,
+ * and on failure. On TLS 1.3 it comes with the server's tickets, after the handshake: use
+ * `tls_stream_on_session`. Node: `getSession`.
+ */
+TLS_API
+const uint8_t *tls_stream_session(const tls_stream *stream,
+                                  size_t *length);
+
+/**
+ * Was a session resumed, so that no full handshake was made? 1 or 0; 0 before the handshake is over,
+ * and on failure. The loop's thread.
+ *
+ * Node: `isSessionReused`.
+ */
+TLS_API
+int32_t tls_stream_session_reused(const tls_stream *stream);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -21,7 +21,7 @@ from typing import List
 
 from ._certificate import Certificate, check_server_identity
 from ._connect import ConnectOptions, connect
-from ._context import ClientAuth, Context
+from ._context import ClientAuth, Context, SessionCacheCounts
 from ._errors import OpenSSLEntry, TLSError
 from ._loop import Loop
 from ._pair import SecurePair
@@ -42,6 +42,7 @@ __all__ = [
     "Request",
     "SecurePair",
     "Server",
+    "SessionCacheCounts",
     "Stream",
     "TLSError",
     "check_server_identity",

@@ -90,6 +90,10 @@ def _data(target: Any, data: int, length: int) -> Optional[Tuple[Any, ...]]:
     return (text,) if text else None
 
 
+def _session(_target: Any, session: int, length: int) -> Tuple[Any, ...]:
+    return (string_at(session, length),)
+
+
 def _flag(_target: Any, value: int) -> Tuple[Any, ...]:
     return (bool(value),)
 
@@ -185,6 +189,7 @@ STREAM_EVENTS = _events(
     end=("tls_stream_end_callback", _flag),
     drain=("tls_stream_callback", _nothing),
     timeout=("tls_stream_callback", _nothing),
+    session=("tls_stream_session_callback", _session),
     error=("tls_stream_error_callback", _error),
     check_identity=("tls_stream_check_identity_callback", _check_identity),
     close=("tls_stream_close_callback", _flag),
@@ -195,6 +200,7 @@ PAIR_EVENTS = _events(
     data=("tls_secure_pair_data_callback", _data),
     secure=("tls_secure_pair_callback", _nothing),
     drain=("tls_secure_pair_callback", _nothing),
+    session=("tls_secure_pair_session_callback", _session),
     end=("tls_secure_pair_end_callback", _flag),
     error=("tls_secure_pair_error_callback", _error),
     sni=("tls_secure_pair_sni_callback", _pair_sni),

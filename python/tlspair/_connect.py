@@ -24,12 +24,19 @@ class ConnectOptions(HasProtocols):
     # A socket object to forget once it was given away.
     _given: Optional[arguments.Descriptor] = None
 
-    def __init__(self, context: Optional[Context] = None, servername: Optional[str] = None) -> None:
+    def __init__(
+        self,
+        context: Optional[Context] = None,
+        servername: Optional[str] = None,
+        session: Optional[arguments.Data] = None,
+    ) -> None:
         self._handle = check_handle(lib.tls_connect_options_new())
         if context is not None:
             self.set_context(context)
         if servername is not None:
             self.set_servername(servername)
+        if session is not None:
+            self.set_session(session)
 
     def __del__(self) -> None:
         handle = self.__dict__.get("_handle")
@@ -51,6 +58,15 @@ class ConnectOptions(HasProtocols):
     def set_reject_unauthorized(self, enabled: bool) -> None:
         """`False` connects to a peer that is not accepted, too: `authorized` then says so."""
         check(lib.tls_connect_options_set_reject_unauthorized(self._handle, arguments.flag(enabled, "enabled")))
+
+    def set_session(self, session: Optional[arguments.Data]) -> None:
+        """Offer a session of `Stream.session` or `Stream.on_session`: `session_reused` says whether it was resumed.
+
+        It is offered only where it was made by the same rules: CAs, ciphers, own certificate, names.
+        What cannot be read raises `TLSError` (`ERR_TLS_INVALID_SESSION`): connect without. `None`: none.
+        """
+        encoded = b"" if session is None else arguments.data(session, "session")
+        check(lib.tls_connect_options_set_session(self._handle, encoded, len(encoded)))
 
     def set_path(self, path: Optional[arguments.Path]) -> None:
         """Connect to a Unix socket; host and port do not matter then. `None`: they do again."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from typing import Optional, Union
+from typing import NamedTuple, Optional, Union
 
 from . import _arguments as arguments
 from ._arguments import Data, Path
@@ -22,6 +22,19 @@ class ClientAuth(enum.IntEnum):
     REQUEST = constant.TLS_CLIENT_AUTH_REQUEST
     #: Only those whose certificate is accepted get through.
     REQUIRE = constant.TLS_CLIENT_AUTH_REQUIRE
+
+
+class SessionCacheCounts(NamedTuple):
+    """What a context's cache of client sessions has counted."""
+
+    #: Connections that resumed a session from it.
+    hits: int
+    #: Connections for which it had none.
+    misses: int
+    #: Connections whose server made a full handshake all the same.
+    refused: int
+    #: Sessions in it now.
+    entries: int
 
 
 class Context(HasProtocols):
@@ -149,6 +162,21 @@ class Context(HasProtocols):
         """The mark of a server's sessions, 1 to 32 bytes; those of another are not resumed."""
         encoded = arguments.data(id, "id")
         check(lib.tls_context_set_session_id_context(self._handle, encoded, len(encoded)))
+
+    def set_session_cache(self, entries: int) -> None:
+        """Have clients keep so many sessions at most, and resume them by themselves; 0, the default: none."""
+        check(lib.tls_context_set_session_cache(self._handle, arguments.size(entries, "entries")))
+
+    @property
+    def session_cache_counts(self) -> SessionCacheCounts:
+        """How the cache does."""
+        count = lib.tls_context_session_cache_count
+        return SessionCacheCounts(
+            hits=count(self._handle, constant.TLS_SESSION_CACHE_HITS),
+            misses=count(self._handle, constant.TLS_SESSION_CACHE_MISSES),
+            refused=count(self._handle, constant.TLS_SESSION_CACHE_REFUSED),
+            entries=count(self._handle, constant.TLS_SESSION_CACHE_ENTRIES),
+        )
 
     def set_client_auth(self, policy: ClientAuth) -> None:
         """What a server asks of its clients when SNI picks this context."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ctypes import byref, c_size_t, create_string_buffer, string_at
+from ctypes import byref, c_size_t, create_string_buffer
 from typing import Any, Callable, Optional
 
 from . import _arguments as arguments
@@ -13,7 +13,7 @@ from ._context import Context, context_handle
 from ._errors import check, check_handle
 from ._frames import running
 from ._protocols import HasProtocols
-from ._stream import text_or_none
+from ._stream import bytes_or_none, text_or_none
 from .lowlevel import constant, lib
 
 
@@ -77,9 +77,9 @@ class SecurePair(HasProtocols, Emitter):
         """From how many bytes on `write` answers `False` and `feed` takes no more."""
         check(lib.tls_secure_pair_set_high_water_mark(self._handle, arguments.size(size, "size")))
 
-    def set_session(self, session: Data) -> None:
-        """Resume this session, if the server still can."""
-        encoded = arguments.data(session, "session")
+    def set_session(self, session: Optional[Data]) -> None:
+        """Client: resume this session, if the server agrees; see `ConnectOptions.set_session`."""
+        encoded = b"" if session is None else arguments.data(session, "session")
         check(lib.tls_secure_pair_set_session(self._handle, encoded, len(encoded)))
 
     def add_context(self, hostname: str, context: Context) -> None:
@@ -242,10 +242,8 @@ class SecurePair(HasProtocols, Emitter):
 
     @property
     def session(self) -> Optional[bytes]:
-        """The session, for `set_session` of another pair; `None` if there is none (yet)."""
-        length = c_size_t()
-        data = lib.tls_secure_pair_session(self._handle, byref(length))
-        return string_at(data, length.value) if data else None
+        """A client's newest session, for `set_session` of another pair; `None` if there is none (yet). Secret."""
+        return bytes_or_none(lib.tls_secure_pair_session, self._handle)
 
     @property
     def session_reused(self) -> bool:
@@ -273,6 +271,13 @@ class SecurePair(HasProtocols, Emitter):
     def on_end(self, callback: Callback) -> Callback:
         """`callback(pair, clean)`: the peer sends no more; not `clean`: it was cut off."""
         return self._on("end", callback)
+
+    def on_session(self, callback: Callback) -> Callback:
+        """`callback(pair, session)`: a client's session that can be resumed. See `Stream.on_session`.
+
+        Set it before the pair starts.
+        """
+        return self._on("session", callback)
 
     def on_error(self, callback: Callback) -> Callback:
         """`callback(pair, error)`: a `TLSError`; the close event follows."""

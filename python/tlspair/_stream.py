@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Callable, Optional
+from ctypes import byref, c_size_t, string_at
+from typing import Any, Callable, Optional
 
 from . import _arguments as arguments
 from ._arguments import Data
@@ -16,6 +17,13 @@ from .lowlevel import constant, lib
 def text_or_none(value: Optional[bytes]) -> Optional[str]:
     """What a getter of text answers; NULL is `None`."""
     return None if value is None else value.decode("utf-8", "replace")
+
+
+def bytes_or_none(function: Callable[..., Any], handle: int) -> Optional[bytes]:
+    """What a getter of bytes answers; NULL is `None`."""
+    length = c_size_t()
+    data = function(handle, byref(length))
+    return string_at(data, length.value) if data else None
 
 
 class Stream(Emitter):
@@ -192,6 +200,19 @@ class Stream(Emitter):
         return text_or_none(lib.tls_stream_npn_protocol(self._handle))
 
     @property
+    def session(self) -> Optional[bytes]:
+        """A client's newest session, for `ConnectOptions.set_session`, also in another process; secret.
+
+        `None` if there is none (yet): with TLS 1.3 it comes after the handshake, see `on_session`.
+        """
+        return bytes_or_none(lib.tls_stream_session, self._handle)
+
+    @property
+    def session_reused(self) -> bool:
+        """Whether the handshake resumed a session."""
+        return lib.tls_stream_session_reused(self._handle) == 1
+
+    @property
     def local_address(self) -> Optional[str]:
         """Our IP address."""
         return text_or_none(lib.tls_stream_local_address(self._handle))
@@ -234,6 +255,14 @@ class Stream(Emitter):
     def on_timeout(self, callback: Callback) -> Callback:
         """`callback(stream)`: no traffic for as long as `set_timeout` says. Nothing is closed."""
         return self._on("timeout", callback)
+
+    def on_session(self, callback: Callback) -> Callback:
+        """`callback(stream, session)`: a client's session that can be resumed, as `session` gives it.
+
+        With TLS 1.3 it comes for each of the server's tickets, and each is for one connection; with
+        TLS 1.2 right after the secure connect event. Set it right after `connect`.
+        """
+        return self._on("session", callback)
 
     def on_error(self, callback: Callback) -> Callback:
         """`callback(stream, error)`: a `TLSError`; the close event follows."""

@@ -64,6 +64,10 @@ CONSTANTS: Dict[str, int] = {
     "TLS_CLIENT_AUTH_NONE": 1,
     "TLS_CLIENT_AUTH_REQUEST": 2,
     "TLS_CLIENT_AUTH_REQUIRE": 3,
+    "TLS_SESSION_CACHE_HITS": 0,
+    "TLS_SESSION_CACHE_MISSES": 1,
+    "TLS_SESSION_CACHE_REFUSED": 2,
+    "TLS_SESSION_CACHE_ENTRIES": 3,
 }
 
 # What each type of the header is to ctypes. Data pointers are `c_void_p`: `string_at` copies from
@@ -112,6 +116,7 @@ CALLBACKS: Dict[str, str] = {
     "tls_stream_check_identity_callback": "tls_stream *, tls_certificate *, char *, tls_request *, void *",
     "tls_stream_callback": "tls_stream *, void *",
     "tls_stream_data_callback": "tls_stream *, uint8_t *, size_t, void *",
+    "tls_stream_session_callback": "tls_stream *, uint8_t *, size_t, void *",
     "tls_stream_end_callback": "tls_stream *, int, void *",
     "tls_stream_error_callback": "tls_stream *, tls_error *, void *",
     "tls_stream_close_callback": "tls_stream *, int, void *",
@@ -122,6 +127,7 @@ CALLBACKS: Dict[str, str] = {
     "tls_secure_pair_check_certificate_callback": "tls_secure_pair *, tls_certificate *, tls_request *, void *",
     "tls_secure_pair_check_identity_callback": "tls_secure_pair *, tls_certificate *, char *, tls_request *, void *",
     "tls_secure_pair_data_callback": "tls_secure_pair *, uint8_t *, size_t, void *",
+    "tls_secure_pair_session_callback": "tls_secure_pair *, uint8_t *, size_t, void *",
     "tls_secure_pair_end_callback": "tls_secure_pair *, int, void *",
     "tls_secure_pair_error_callback": "tls_secure_pair *, tls_error *, void *",
     "tls_secure_pair_close_callback": "tls_secure_pair *, int, void *",
@@ -183,6 +189,8 @@ FUNCTIONS: Dict[str, Tuple[str, str]] = {
     "tls_context_set_alpn_buffer": ("tls_status", "tls_context *, void *, size_t"),
     "tls_context_set_npn_protocols": ("tls_status", "tls_context *, char **, size_t"),
     "tls_context_set_npn_buffer": ("tls_status", "tls_context *, void *, size_t"),
+    "tls_context_set_session_cache": ("tls_status", "tls_context *, size_t"),
+    "tls_context_session_cache_count": ("int64_t", "tls_context *, int32_t"),
     # certificate
     "tls_certificate_parse": ("tls_certificate *", "void *, size_t"),
     "tls_certificate_copy": ("tls_certificate *", "tls_certificate *"),
@@ -251,6 +259,7 @@ FUNCTIONS: Dict[str, Tuple[str, str]] = {
     "tls_secure_pair_set_alpn_buffer": ("tls_status", "tls_secure_pair *, void *, size_t"),
     "tls_secure_pair_set_npn_protocols": ("tls_status", "tls_secure_pair *, char **, size_t"),
     "tls_secure_pair_set_npn_buffer": ("tls_status", "tls_secure_pair *, void *, size_t"),
+    "tls_secure_pair_on_session": ("tls_status", "tls_secure_pair *, tls_secure_pair_session_callback, void *"),
     "tls_secure_pair_add_context": ("tls_status", "tls_secure_pair *, char *, tls_context *"),
     "tls_secure_pair_remove_context": ("tls_status", "tls_secure_pair *, char *"),
     "tls_secure_pair_on_sni": ("tls_status", "tls_secure_pair *, tls_secure_pair_sni_callback, void *"),
@@ -333,6 +342,7 @@ FUNCTIONS: Dict[str, Tuple[str, str]] = {
     "tls_connect_options_set_alpn_buffer": ("tls_status", "tls_connect_options *, void *, size_t"),
     "tls_connect_options_set_npn_protocols": ("tls_status", "tls_connect_options *, char **, size_t"),
     "tls_connect_options_set_npn_buffer": ("tls_status", "tls_connect_options *, void *, size_t"),
+    "tls_connect_options_set_session": ("tls_status", "tls_connect_options *, void *, size_t"),
     # requests
     "tls_request_resolve_context": ("tls_status", "tls_request *, tls_context *"),
     "tls_request_resolve_verdict": ("tls_status", "tls_request *, int"),
@@ -381,6 +391,9 @@ FUNCTIONS: Dict[str, Tuple[str, str]] = {
     "tls_stream_set_user_data": ("tls_status", "tls_stream *, void *, tls_destroy_callback"),
     "tls_stream_user_data": ("void *", "tls_stream *"),
     "tls_stream_on_check_identity": ("tls_status", "tls_stream *, tls_stream_check_identity_callback, void *"),
+    "tls_stream_on_session": ("tls_status", "tls_stream *, tls_stream_session_callback, void *"),
+    "tls_stream_session": ("uint8_t *", "tls_stream *, size_t *"),
+    "tls_stream_session_reused": ("int32_t", "tls_stream *"),
     "tls_stream_renegotiate": ("tls_status", "tls_stream *, tls_stream_callback, void *"),
     "tls_stream_disable_renegotiation": ("tls_status", "tls_stream *"),
     "tls_stream_alpn_protocol": ("char *", "tls_stream *"),

@@ -3,7 +3,7 @@
 //! does not know; here a misspelt name is an error. What is known, but not in the OpenSSL at hand, is
 //! skipped: lists of good use name RC4 and 3DES, to exclude them.
 
-use openssl::sha::sha256;
+use openssl::sha::{sha256, Sha256};
 use openssl::ssl::{cipher_name, SslContextBuilder, SslMethod};
 
 use super::cipher_names::{is_known, SUITES};
@@ -92,6 +92,13 @@ impl Ciphers {
 
     pub fn security_level(&self) -> u32 {
         self.level.unwrap_or(DEFAULT_SECURITY_LEVEL)
+    }
+
+    pub fn hash(&self, hash: &mut Sha256) {
+        hash.update(&self.security_level().to_le_bytes());
+        hash.update(self.list.as_deref().unwrap_or(DEFAULT_LIST).as_bytes());
+        hash.update(&[0]);
+        hash.update(self.suites.as_deref().unwrap_or_default().as_bytes());
     }
 
     /// Are there ciphers for TLS 1.3 alone? As in Node, who names nothing else wants nothing else.

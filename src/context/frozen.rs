@@ -4,14 +4,15 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use openssl::sha::Sha256;
 use openssl::ssl::{
-    SslContext, SslContextBuilder, SslContextRef, SslMethod, SslMode, SslOptions, SslSessionRef,
-    SslVersion,
+    SslContext, SslContextBuilder, SslContextRef, SslMethod, SslMode, SslOptions, SslVersion,
 };
 use openssl::x509::store::{X509Store, X509StoreRef};
 
-use super::{trust, without_traces, ClientAuth, Context, ProtocolList, Settings, TicketRing};
+use super::{
+    trust, without_traces, ClientAuth, Context, ProtocolList, SessionCache, Settings, TicketRing,
+};
 use crate::error::{Result, Status};
-use crate::sys::{context, error_queue, hooks, session, ticket_keys, verify};
+use crate::sys::{error_queue, hooks, session, ticket_keys, verify};
 
 /// What OpenSSL lets an `SSL_CTX` say for all of its connections or for none: so there is one for
 /// each, made when first asked for.
@@ -50,6 +51,7 @@ pub struct FrozenContext {
     /// What the settings say that sessions have in common; servers may be told another.
     pub(super) derived_id_context: [u8; 32],
     trust_digest: [u8; 32],
+    client_policy: [u8; 32],
     options: SslOptions,
     versions: (SslVersion, SslVersion),
     /// The one setting that may change.
@@ -75,6 +77,7 @@ impl FrozenContext {
             derived_id_context,
             trust_digest: trust_digest(settings),
             ticket_ring: Mutex::new(settings.ticket_ring()?),
+            client_policy: client_policy(settings, &derived_id_context),
             settings: std::mem::take(settings),
         };
         let _ = frozen.parts[part as usize].set(builder.build());
@@ -178,19 +181,15 @@ impl FrozenContext {
         self.settings.ciphers.digest()
     }
 
-    /// May this session be offered to a server? One that was made with other certificates or another
-    /// trust may not: its peer was judged by other rules, and OpenSSL ends the handshake when the
-    /// server agrees to resume it.
-    pub fn accepts_session(&self, session: &SslSessionRef) -> bool {
-        context::session_id_context(session) == self.derived_id_context
+    /// By what clients judge servers, and as whom they come: what sessions of clients must have in
+    /// common, beside the names.
+    pub fn client_policy(&self) -> &[u8; 32] {
+        &self.client_policy
     }
 
-    /// The session id context that a client must set on its connections; `None`: they have it already.
-    /// It is always the derived one: what was chosen is for servers, and says nothing of whom we
-    /// trust.
-    pub fn client_id_context(&self) -> Option<&[u8; 32]> {
-        let has_own = self.settings.session_id_context.is_some();
-        has_own.then_some(&self.derived_id_context)
+    /// The sessions of clients.
+    pub fn session_cache(&self) -> Option<&Arc<SessionCache>> {
+        self.settings.session_cache.as_ref()
     }
 }
 
@@ -257,6 +256,16 @@ pub(super) fn session_id_context(settings: &Settings) -> Result<[u8; 32]> {
     settings.identities.hash(&mut hash)?;
     hash.update(&trust_digest(settings));
     Ok(hash.finish())
+}
+
+/// The ciphers are part of it for their security level, by which certificates are judged, and because
+/// OpenSSL offers a session also where its cipher is no longer allowed, which ends the handshake.
+fn client_policy(settings: &Settings, derived_id_context: &[u8; 32]) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    hash.update(b"client");
+    hash.update(derived_id_context);
+    settings.ciphers.hash(&mut hash);
+    hash.finish()
 }
 
 /// Of the CAs and the revocation lists.

@@ -19,6 +19,7 @@ mod pfx;
 mod protocol;
 mod protocol_list;
 mod secure_options;
+mod session_cache;
 #[cfg(test)]
 mod tests;
 mod ticket_ring;
@@ -34,6 +35,7 @@ pub use client_auth::ClientAuth;
 pub use file::read_file;
 pub use frozen::{default_client, FrozenContext, Part};
 pub use protocol_list::ProtocolList;
+pub use session_cache::{CacheCounts, Place, SessionCache, SessionKey};
 pub use ticket_ring::TicketRing;
 
 use ciphers::Ciphers;
@@ -71,6 +73,7 @@ struct Settings {
     num_tickets: Option<usize>,
     /// `None`: one of its own, made when first asked for.
     ticket_ring: Option<Arc<TicketRing>>,
+    session_cache: Option<Arc<SessionCache>>,
 }
 
 impl Settings {
@@ -288,6 +291,15 @@ impl Context {
         })
     }
 
+    /// Keeps the sessions of clients, so many at most, for their next connections; 0: keeps none.
+    pub fn set_session_cache(&self, entries: usize) -> Result<()> {
+        self.change(|settings| {
+            let cache = Arc::new(SessionCache::new(entries)?);
+            settings.session_cache = (entries > 0).then_some(cache);
+            Ok(())
+        })
+    }
+
     /// The keys of session tickets, from now on; also while the context is in use.
     pub fn set_ticket_ring(&self, ring: Arc<TicketRing>) {
         match &mut *self.lock() {
@@ -302,6 +314,15 @@ impl Context {
             State::Open(settings) => settings.ticket_ring(),
             State::Frozen(frozen) => Ok(frozen.ticket_ring()),
         }
+    }
+
+    /// What the cache has counted; `None`: there is none.
+    pub fn session_cache_counts(&self) -> Option<CacheCounts> {
+        let cache = match &*self.lock() {
+            State::Open(settings) => settings.session_cache.clone(),
+            State::Frozen(frozen) => frozen.session_cache().cloned(),
+        };
+        cache.map(|cache| cache.counts())
     }
 
     /// The versions by Node's method names.

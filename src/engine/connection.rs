@@ -5,18 +5,21 @@ use std::cell::OnceCell;
 use std::sync::atomic::Ordering;
 use std::sync::Arc;
 
-use openssl::ssl::{SslOptions, SslSession, SslVerifyMode, SslVersion};
+use openssl::ssl::{SslOptions, SslVerifyMode, SslVersion};
 use openssl::x509::X509;
 
+use super::client_session::ClientSessions;
 use super::facts::Facts;
 use super::failure::{self, FirstBytes};
 use super::handshake::Handshake;
 use super::renegotiation::Limit;
 use super::request::{Answer, Question};
 use super::resumption::NewSession;
+use super::saved_session;
 use super::settings::{check_host, sni, Role, Settings};
 use crate::context::{Certificate, FrozenContext, Part};
 use crate::error::{Error, Result, Status};
+use crate::sys::memory::Secret;
 use crate::sys::tls::{self, Outcome, Tls};
 use crate::sys::verify::{self, Identity, PeerCheck};
 use crate::sys::{error_queue, hooks, verify_code};
@@ -63,6 +66,8 @@ pub struct Connection {
     state: State,
     role: Role,
     handshake: Arc<Handshake>,
+    /// Of a client.
+    sessions: Option<Box<ClientSessions>>,
     /// A question is with the user.
     waiting: bool,
     tells_sessions: bool,
@@ -81,7 +86,7 @@ impl Connection {
     /// # Errors
     /// A client that verifies but has no name: `InvalidState`. A name that is none, a session that
     /// cannot be read: `InvalidArgument`, `Session`.
-    pub fn new(context: &Arc<FrozenContext>, settings: Settings) -> Result<Connection> {
+    pub fn new(context: &Arc<FrozenContext>, mut settings: Settings) -> Result<Connection> {
         let is_server = settings.role == Role::Server;
         let name = settings.name_to_verify()?.map(str::to_owned);
         if is_server && !context.has_identity() {
@@ -100,19 +105,27 @@ impl Connection {
         let mut tls = Tls::new(context.ssl_context(part)?, is_server)?;
         tls.allow_messages(MESSAGES_IN_A_ROW);
         hooks::attach(tls.ssl_mut(), Arc::clone(&handshake) as _)?;
-        if is_server {
+        let sessions = if is_server {
             if !settings.keeping.gives_tickets() {
                 tls::add_options(tls.ssl_mut(), SslOptions::NO_TICKET);
             }
             handshake.prepare_server(tls.ssl_mut())?;
+            None
         } else {
             Connection::prepare_client(&mut tls, context, &settings, &handshake)?;
-        }
+            let place = settings.place.take();
+            let session = settings.session.take();
+            let mut sessions = ClientSessions::new(context, &settings, handshake.name(), place);
+            sessions.prepare(&mut tls, session)?;
+            handshake.tickets.set_wanted(sessions.wanted());
+            Some(Box::new(sessions))
+        };
         Ok(Connection {
             tls,
             state: State::Handshaking,
             role: settings.role,
             handshake,
+            sessions,
             waiting: false,
             tells_sessions: settings.keeping.tell_new,
             asked_about: None,
@@ -156,15 +169,6 @@ impl Connection {
                     drop(stack);
                     Error::argument("OpenSSL refused the server name")
                 })?;
-            }
-        }
-        if let Some(id) = context.client_id_context() {
-            tls::set_session_id_context(tls.ssl_mut(), id);
-        }
-        if let Some(session) = &settings.session {
-            // One that was made under another trust is not offered: a full handshake decides anew.
-            if context.accepts_session(session) {
-                tls.set_session(session)?;
             }
         }
         Ok(())
@@ -240,6 +244,9 @@ impl Connection {
         match self.state {
             State::Handshaking => {
                 self.first.note(input);
+                if let Some(sessions) = &mut self.sessions {
+                    sessions.offer_cached(&mut self.tls);
+                }
                 error_queue::begin();
                 match self.tls.handshake(input, out) {
                     Outcome::Done(_) => self.handshake_done(),
@@ -309,6 +316,9 @@ impl Connection {
 
     fn failed(&mut self, error: Box<Error>) -> Event {
         self.state = State::Failed;
+        if let Some(sessions) = &mut self.sessions {
+            sessions.failed();
+        }
         Event::Failed(error)
     }
 
@@ -404,6 +414,11 @@ impl Connection {
             Ok(true) => {
                 self.state = State::Open;
                 self.handshake.renegotiation.set_established();
+                if let Some(sessions) = &mut self.sessions {
+                    if let Some(session) = sessions.agreed(self.tls.ssl()) {
+                        self.handshake.tickets.put(|| session);
+                    }
+                }
                 Event::Secure
             }
             Err(error) => self.failed(error),
@@ -462,7 +477,9 @@ impl Connection {
             return Err(failure::missing_certificate());
         }
         let result = ssl.verify_result().as_raw();
-        if result != verify_code::OK {
+        // Ours, for a chain that was good: whether the name is, is judged anew.
+        let other_name = self.role == Role::Client && result == verify_code::HOSTNAME_MISMATCH;
+        if result != verify_code::OK && !other_name {
             return Err(verify::chain_error(crate::error::VerifyFailure {
                 result,
                 depth: 0,
@@ -624,10 +641,10 @@ impl Connection {
         Certificate::from_peer(leaf, sent, self.tls.verify_store())
     }
 
-    /// The session in serialised form, for a later resumption; `None` while there is none that could
-    /// be resumed (on TLS 1.3 it comes with the tickets, after the handshake).
-    pub fn session(&self) -> Option<Vec<u8>> {
-        if !self.is_secure() {
+    /// A client's session in serialised form, for a later resumption; `None` while there is none that
+    /// could be resumed (on TLS 1.3 it comes with the tickets, after the handshake).
+    pub fn session(&self) -> Option<Secret> {
+        if self.role == Role::Server || !self.is_secure() {
             return None;
         }
         error_queue::begin();
@@ -635,7 +652,30 @@ impl Connection {
         if !crate::sys::session::is_resumable(session) {
             return None;
         }
-        session.to_der().ok()
+        saved_session::write(session)
+    }
+
+    /// Client: will somebody be told of new sessions? Otherwise they need not be written.
+    pub fn set_told_of_sessions(&mut self, on: bool) {
+        if let Some(sessions) = &mut self.sessions {
+            sessions.told = on;
+            self.handshake.tickets.set_wanted(sessions.wanted());
+        }
+    }
+
+    /// A session that has come since, in serialised form: to be asked for after each step that has not
+    /// failed, before what it brought is told, until there is none. `None` before the peer is accepted.
+    #[inline]
+    pub fn take_session(&mut self) -> Option<Secret> {
+        if !self.is_secure() {
+            return None;
+        }
+        let session = self.handshake.tickets.take()?;
+        let saved = saved_session::write(&session)?;
+        if let Some(sessions) = &self.sessions {
+            sessions.keep(&session, &saved);
+        }
+        Some(saved)
     }
 }
 
@@ -645,19 +685,6 @@ impl Drop for Connection {
             self.tls.keep_session();
         }
     }
-}
-
-/// Reads a session that [`Connection::session`] wrote.
-pub(super) fn parse_session(bytes: &[u8]) -> Result<SslSession> {
-    error_queue::begin();
-    SslSession::from_der(bytes).map_err(|stack| {
-        drop(stack);
-        Error::new(
-            Status::Session,
-            "ERR_TLS_INVALID_SESSION",
-            "these bytes are not a serialised session",
-        )
-    })
 }
 
 /// The end of the transport in the middle of a handshake, as Node words it.

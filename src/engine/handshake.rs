@@ -15,6 +15,7 @@ use super::request::{Answer, Question};
 use super::resumption::{judge_peer_again, Resumption};
 use super::server_name::{self, NameTable};
 use super::settings::{Role, Settings};
+use super::tickets::Tickets;
 use crate::context::{Certificate, ClientAuth, FrozenContext, Part, ProtocolList};
 use crate::error::{Error, Result, Status};
 use crate::sys::client_hello::{default_groups, ClientHello, Policy};
@@ -62,6 +63,8 @@ pub struct Handshake {
     pub ask_identity: AtomicBool,
     pub renegotiation: Renegotiation,
     pub resumption: Resumption,
+    /// A client's new sessions.
+    pub tickets: Tickets,
     /// The context that was switched to.
     chosen: OnceLock<Arc<FrozenContext>>,
     state: Mutex<State>,
@@ -89,6 +92,7 @@ impl Handshake {
             ask_identity: AtomicBool::new(settings.ask_identity),
             renegotiation: Renegotiation::new(settings.renegotiation),
             resumption: Resumption::new(&settings.keeping),
+            tickets: Tickets::default(),
             chosen: OnceLock::new(),
             state: Mutex::default(),
         })
@@ -183,6 +187,11 @@ impl Handshake {
             }
             _ => Ok(()),
         }
+    }
+
+    /// What a client verifies.
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
     }
 
     pub fn take_question(&self) -> Option<Question> {
@@ -416,9 +425,12 @@ impl Hooks for Handshake {
     }
 
     fn new_session(&self, session: &SslSessionRef) {
-        if self.role == Role::Server {
-            self.resumption.mark(session);
-            self.resumption.made(session, &self.context.ticket_ring());
+        match self.role {
+            Role::Client => self.tickets.put(|| session.to_owned()),
+            Role::Server => {
+                self.resumption.mark(session);
+                self.resumption.made(session, &self.context.ticket_ring());
+            }
         }
     }
 

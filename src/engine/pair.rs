@@ -17,6 +17,7 @@ use super::settings::{check_host, Role, Settings, VerifyName};
 use super::{Connection, Event, Facts, Keeping, Limit, NewSession, Question, Request, Written};
 use crate::context::{Certificate, FrozenContext, ProtocolList};
 use crate::error::{Error, Result, Status};
+use crate::sys::memory::Secret;
 
 /// The two switches and the role of `tls.createSecurePair`.
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +32,8 @@ pub trait PairEvents {
     fn encrypted(&self, bytes: &[u8]);
     fn data(&self, bytes: &[u8]);
     fn secure(&self);
+    /// A client has got a session that can be resumed.
+    fn session(&self, session: &[u8]);
     fn drain(&self);
     /// A session was made, which is to be kept.
     fn new_session(&self, session: &NewSession);
@@ -236,11 +239,23 @@ impl SecurePair {
         Ok(())
     }
 
-    /// Client: a session from [`SecurePair::session`] to resume.
+    /// Client: a session from [`SecurePair::session`] to resume; empty: none.
     pub fn set_session(&self, session: &[u8]) -> Result<()> {
-        let session = super::connection::parse_session(session)?;
-        self.unstarted_client("session")?.settings.session = Some(session);
+        let session = match session {
+            [] => None,
+            bytes => Some(super::read_session(bytes)?),
+        };
+        self.unstarted_client("session")?.settings.session = session;
         Ok(())
+    }
+
+    /// Client: has [`PairEvents::session`] told of new sessions.
+    pub fn set_told_of_sessions(&self, on: bool) {
+        let mut core = self.core.borrow_mut();
+        core.told_of_sessions = on;
+        if let Some(connection) = &mut core.connection {
+            connection.set_told_of_sessions(on);
+        }
     }
 
     fn unstarted_client(&self, what: &str) -> Result<std::cell::RefMut<'_, Core>> {
@@ -435,7 +450,7 @@ impl SecurePair {
     }
 
     /// The session for a later resumption, if there is one by now.
-    pub fn session(&self) -> Option<Vec<u8>> {
+    pub fn session(&self) -> Option<Secret> {
         self.core.borrow().connection.as_ref()?.session()
     }
 
@@ -535,6 +550,9 @@ impl SecurePair {
                 }
                 core.step(fresh, plain.bytes())
             };
+            if !matches!(event, Event::Secure | Event::Failed(_)) {
+                self.tell_sessions();
+            }
             match event {
                 Event::NeedInput => {}
                 Event::Suspended => return,
@@ -547,7 +565,9 @@ impl SecurePair {
                 Event::Secure => {
                     self.core.borrow_mut().flush_early();
                     self.tell(|events| events.secure());
+                    self.tell_sessions();
                 }
+                Event::Data(_) if self.core.borrow().closed => return,
                 Event::Data(count) => {
                     let bytes = &plain.bytes()[..count];
                     if self.push_data.get() {
@@ -559,6 +579,22 @@ impl SecurePair {
                 Event::Closed => self.core.borrow_mut().input_end = InputEnd::Pending(true),
                 Event::Failed(error) => self.core.borrow_mut().fail(error),
             }
+        }
+    }
+
+    fn tell_sessions(&self) {
+        loop {
+            let session = {
+                let mut core = self.core.borrow_mut();
+                if core.closed {
+                    return;
+                }
+                core.connection.as_mut().and_then(Connection::take_session)
+            };
+            let Some(session) = session else {
+                return;
+            };
+            self.tell(|events| events.session(&session));
         }
     }
 

@@ -8,7 +8,7 @@ use super::identity::bare_address;
 use super::renegotiation::Limit;
 use super::resumption::Keeping;
 use super::server_name::NameTable;
-use crate::context::ProtocolList;
+use crate::context::{Place, ProtocolList};
 use crate::error::{Error, Result};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +43,8 @@ pub struct Settings {
     pub reject_unauthorized: bool,
     /// Client: a session to resume.
     pub session: Option<SslSession>,
+    /// Client: where the server is, for the context's cache of sessions; `None`: it is not asked.
+    pub place: Option<Place>,
     /// Server: contexts by the name that the client asks for.
     pub names: Option<Arc<NameTable>>,
     /// Server: the user chooses the context for each name.
@@ -66,6 +68,7 @@ impl Settings {
             request_cert: false,
             reject_unauthorized: true,
             session: None,
+            place: None,
             names: None,
             ask_server_name: false,
             ask_identity: false,

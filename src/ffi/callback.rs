@@ -112,6 +112,15 @@ pub type tls_stream_data_callback = Option<
         user_data: *mut c_void,
     ),
 >;
+/// A session that can be resumed; the bytes are valid until the callback returns, and are secret.
+pub type tls_stream_session_callback = Option<
+    unsafe extern "C-unwind" fn(
+        stream: *mut tls_stream,
+        session: *const u8,
+        length: usize,
+        user_data: *mut c_void,
+    ),
+>;
 /// The peer has ended; `clean` is 1 after a close_notify, 0 if the data may have been cut short.
 pub type tls_stream_end_callback = Option<
     unsafe extern "C-unwind" fn(stream: *mut tls_stream, clean: c_int, user_data: *mut c_void),
@@ -188,6 +197,15 @@ pub type tls_secure_pair_data_callback = Option<
     unsafe extern "C-unwind" fn(
         pair: *mut tls_secure_pair,
         data: *const u8,
+        length: usize,
+        user_data: *mut c_void,
+    ),
+>;
+/// A session that can be resumed; the bytes are valid until the callback returns, and are secret.
+pub type tls_secure_pair_session_callback = Option<
+    unsafe extern "C-unwind" fn(
+        pair: *mut tls_secure_pair,
+        session: *const u8,
         length: usize,
         user_data: *mut c_void,
     ),

@@ -1,6 +1,7 @@
 //! `tls_connect_options`: the options of `tls_connect`.
 
 mod protocols;
+mod session;
 mod way;
 
 use std::ffi::c_char;
@@ -12,11 +13,13 @@ use super::registry::{self, Kind, Shared};
 use super::status::{tls_status, TLS_OK};
 use super::{guard, input};
 use crate::context::{default_client, Context, ProtocolList};
-use crate::engine::{check_host, VerifyName};
+use crate::engine::{check_host, read_session, VerifyName};
 use crate::error::{Error, Result};
 use crate::net::{ConnectOptions, Loop, Route};
+use crate::sys::memory::Secret;
 
 pub use protocols::*;
+pub use session::*;
 pub use way::*;
 
 /// Options of `tls_connect`, which may be used for many connections. Any thread.
@@ -37,6 +40,7 @@ struct Values {
     received: Vec<u8>,
     alpn: Option<Arc<ProtocolList>>,
     npn: Option<Arc<ProtocolList>>,
+    session: Option<Secret>,
 }
 
 impl Default for Values {
@@ -51,6 +55,7 @@ impl Default for Values {
             received: Vec::new(),
             alpn: None,
             npn: None,
+            session: None,
         }
     }
 }
@@ -116,6 +121,8 @@ impl OptionsObject {
             reject_unauthorized: values.reject_unauthorized,
             alpn: values.alpn.clone(),
             npn: values.npn.clone(),
+            // Each connection has its own: OpenSSL marks those that fail.
+            session: values.session.as_deref().map(read_session).transpose()?,
             route,
             received: values.received.clone(),
         };

@@ -4,6 +4,7 @@ mod key_exchange;
 mod pfx;
 mod policy;
 mod protocols;
+mod session_cache;
 
 use std::ffi::{c_char, c_void};
 use std::sync::{Arc, Mutex};
@@ -21,6 +22,7 @@ pub use key_exchange::*;
 pub use pfx::*;
 pub use policy::*;
 pub use protocols::*;
+pub use session_cache::*;
 
 /// Certificates, keys, CAs and TLS settings, shared by any number of servers, clients and pairs.
 /// Any thread. The setters work until its first use (`tls_server_new`, `tls_connect`,

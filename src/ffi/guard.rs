@@ -48,6 +48,23 @@ pub(super) fn written(work: impl FnOnce() -> Result<Written>) -> tls_status {
     done
 }
 
+/// Bytes, and their number in `length` if that is not NULL; NULL and 0 where there are none, or on
+/// failure, with the last error set.
+///
+/// # Safety
+/// `length` is NULL or writable.
+pub(super) unsafe fn bytes(
+    length: *mut usize,
+    work: impl FnOnce() -> Result<Option<(*const u8, usize)>>,
+) -> *const u8 {
+    let (bytes, count) = value(None, work).unwrap_or((std::ptr::null(), 0));
+    if !length.is_null() {
+        // SAFETY: the caller's promise.
+        unsafe { *length = count };
+    }
+    bytes
+}
+
 fn caught<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
     // What a panic leaves half done stays behind RefCells and handles, which tell.
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {

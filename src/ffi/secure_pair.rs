@@ -1,5 +1,6 @@
 //! `tls_secure_pair`: TLS without I/O, for any transport.
 
+mod client_session;
 mod decisions;
 mod events;
 mod facts;
@@ -22,7 +23,9 @@ use super::{guard, input};
 use crate::engine::pair::{PairEvents, PairOptions, SecurePair};
 use crate::engine::{NewSession, Question, Request};
 use crate::error::{Error, Result};
+use crate::sys::memory::Secret;
 
+pub use client_session::*;
 pub use decisions::*;
 pub use events::*;
 pub use facts::*;
@@ -62,6 +65,7 @@ struct Hooks {
     end: Registered<OnFlag>,
     error: Registered<OnError>,
     close: Registered<OnFlag>,
+    session: Registered<OnBytes>,
     decisions: Decisions,
 }
 
@@ -70,7 +74,7 @@ pub(super) struct PairObject {
     hooks: Rc<Hooks>,
     ready: Arc<Ready>,
     /// The serialised session that was asked for last.
-    session: RefCell<Vec<u8>>,
+    session: RefCell<Option<Secret>>,
     user_data: RefCell<Option<UserData>>,
 }
 
@@ -95,6 +99,7 @@ impl Hooks {
         self.end.set(None, none);
         self.error.set(None, none);
         self.close.set(None, none);
+        self.session.set(None, none);
         self.decisions.silence();
     }
 }
@@ -119,6 +124,13 @@ impl PairEvents for Hooks {
         // SAFETY: see above.
         self.secure
             .call(|function, user_data| unsafe { function(self.handle(), user_data) });
+    }
+
+    fn session(&self, session: &[u8]) {
+        // SAFETY: see above.
+        self.session.call(|function, user_data| unsafe {
+            function(self.handle(), session.as_ptr(), session.len(), user_data);
+        });
     }
 
     fn drain(&self) {
@@ -232,7 +244,7 @@ pub extern "C" fn tls_secure_pair_new(
             pair,
             hooks: Rc::clone(&hooks),
             ready,
-            session: RefCell::new(Vec::new()),
+            session: RefCell::new(None),
             user_data: RefCell::new(None),
         });
         let handle = registry::insert_exclusive(object)?;
@@ -327,27 +339,6 @@ pub extern "C" fn tls_secure_pair_set_high_water_mark(
     change(pair, |object| {
         object.pair.set_high_water_mark(bytes);
         Ok(())
-    })
-}
-
-/// Client: offers a session from `tls_secure_pair_session` to the server, which saves a full
-/// handshake if it agrees. Before the start. Any thread, one at a time.
-///
-/// - `session`, `length`: the bytes; copied.
-///
-/// Errors: `TLS_ERR_SESSION` if the bytes are no session, `TLS_ERR_INVALID_STATE` on a server or
-/// after the start, `TLS_ERR_INVALID_ARGUMENT`. Node: the option `session`.
-#[no_mangle]
-pub unsafe extern "C" fn tls_secure_pair_set_session(
-    pair: *mut tls_secure_pair,
-    session: *const c_void,
-    length: usize,
-) -> tls_status {
-    change(pair, |object| {
-        // SAFETY: readable by contract.
-        object
-            .pair
-            .set_session(unsafe { input::bytes(session, length) }?)
     })
 }
 
@@ -497,43 +488,6 @@ pub unsafe extern "C" fn tls_secure_pair_write(
 #[no_mangle]
 pub extern "C" fn tls_secure_pair_end(pair: *mut tls_secure_pair) -> tls_status {
     change(pair, |object| object.pair.end())
-}
-
-/// The session in serialised form, for `tls_secure_pair_set_session` of a later pair. It holds
-/// secrets: keep it as you keep a key. Valid until the next call of this function on the pair, or
-/// its end. Any thread, one at a time.
-///
-/// - `length`: where to put the number of bytes; may be NULL.
-///
-/// Returns NULL, and a length of 0, if there is none that could be resumed, and on failure. On TLS
-/// 1.3 it comes with the server's tickets, after the handshake: ask when data was received. Node:
-/// `getSession`.
-#[no_mangle]
-pub unsafe extern "C" fn tls_secure_pair_session(
-    pair: *mut tls_secure_pair,
-    length: *mut usize,
-) -> *const u8 {
-    let (bytes, count) = guard::value((std::ptr::null(), 0), || {
-        let object = object(pair)?;
-        let Some(session) = object.pair.session() else {
-            return Ok((std::ptr::null(), 0));
-        };
-        let mut place = object.session.borrow_mut();
-        crate::sys::memory::wipe(&mut place);
-        *place = session;
-        Ok((place.as_ptr(), place.len()))
-    });
-    if !length.is_null() {
-        // SAFETY: not NULL, so valid by contract.
-        unsafe { *length = count };
-    }
-    bytes
-}
-
-impl Drop for PairObject {
-    fn drop(&mut self) {
-        crate::sys::memory::wipe(self.session.get_mut());
-    }
 }
 
 /// Keeps a pointer of yours with the pair. Any thread, one at a time.

@@ -3,6 +3,7 @@
 mod decisions;
 mod events;
 mod facts;
+mod session;
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::ffi::{c_char, c_int, c_void, CString};
@@ -25,9 +26,11 @@ use crate::net::{self, Stream, StreamEvents};
 pub use decisions::*;
 pub use events::*;
 pub use facts::*;
+pub use session::*;
 
 use self::decisions::Decisions;
 use self::facts::fact;
+use self::session::Sessions;
 
 /// A TLS connection. It ends with its close event, after which the handle is dead.
 #[repr(C)]
@@ -53,6 +56,7 @@ pub(super) struct StreamObject {
     user_data: RefCell<Option<Box<UserData>>>,
     addresses: RefCell<Option<Box<Addresses>>>,
     decisions: RefCell<Option<Rc<Decisions>>>,
+    sessions: RefCell<Option<Rc<Sessions>>>,
 }
 
 /// Texts of addresses that were handed out.
@@ -83,6 +87,7 @@ impl StreamObject {
             user_data: RefCell::new(None),
             addresses: RefCell::new(None),
             decisions: RefCell::new(None),
+            sessions: RefCell::new(None),
         });
         let handle = registry::insert_local(Rc::clone(&object), home)?;
         object.handle.set(handle);
@@ -92,6 +97,10 @@ impl StreamObject {
 
     fn decisions(&self) -> Rc<Decisions> {
         Rc::clone(self.decisions.borrow_mut().get_or_insert_with(Rc::default))
+    }
+
+    fn sessions(&self) -> Rc<Sessions> {
+        Rc::clone(self.sessions.borrow_mut().get_or_insert_with(Rc::default))
     }
 
     fn handle(&self) -> *mut tls_stream {
@@ -116,6 +125,10 @@ impl StreamEvents for StreamObject {
 
     fn renegotiated(&self) {
         decisions::renegotiated(self);
+    }
+
+    fn session(&self, session: &[u8]) {
+        session::tell(self, session);
     }
 
     fn ask(&self, question: &Question, request: &Arc<Request>) -> bool {

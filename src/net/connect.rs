@@ -14,6 +14,7 @@ use std::time::Duration;
 use mio::net::{TcpStream, UnixStream};
 use mio::unix::SourceFd;
 use mio::{Interest, Token};
+use openssl::ssl::SslSession;
 use socket2::Socket;
 
 use super::event_loop::{Entry, Loop};
@@ -23,7 +24,7 @@ use super::stream::{Io, Stream};
 use super::timers::{Timer, TimerId};
 use super::transport::Transport;
 use super::StreamEvents;
-use crate::context::{FrozenContext, ProtocolList};
+use crate::context::{FrozenContext, Place, ProtocolList};
 use crate::engine::{bare_address, check_host, Connection, Settings, VerifyName};
 use crate::error::{Error, Result, Status};
 
@@ -38,6 +39,8 @@ pub struct ConnectOptions {
     pub reject_unauthorized: bool,
     pub alpn: Option<Arc<ProtocolList>>,
     pub npn: Option<Arc<ProtocolList>>,
+    /// To be resumed.
+    pub session: Option<SslSession>,
     pub route: Route,
     /// Bytes of the carrier that were read already.
     pub received: Vec<u8>,
@@ -53,6 +56,19 @@ pub enum Route {
     Path(PathBuf),
     /// There is a connection already.
     Over(Transport),
+}
+
+impl Route {
+    /// What sessions are kept under. Over a connection of the user's there is no port: whatever is
+    /// called so passes for one server.
+    fn place(&self, host: &str, port: u16) -> Place {
+        let (host, port) = match self {
+            Route::Host => (host.to_ascii_lowercase(), port),
+            Route::Path(path) => (path.to_string_lossy().into_owned(), 0),
+            Route::Over(_) => (host.to_ascii_lowercase(), 0),
+        };
+        Place { host, port }
+    }
 }
 
 /// One place to try.
@@ -145,6 +161,8 @@ pub fn connect(
         reject_unauthorized: options.reject_unauthorized,
         alpn: options.alpn,
         npn: options.npn,
+        session: options.session,
+        place: Some(options.route.place(host, port)),
         ..Settings::client()
     };
     let address = match options.route {

@@ -48,6 +48,8 @@ pub trait StreamEvents {
     fn drain(&self);
     /// A renegotiation has come to its end.
     fn renegotiated(&self);
+    /// A client has got a session that can be resumed.
+    fn session(&self, session: &[u8]);
     /// Something about the peer is to be decided. False: there is nobody to decide it.
     fn ask(&self, question: &Question, request: &Arc<Request>) -> bool;
     fn timeout(&self);

@@ -21,6 +21,7 @@ use super::StreamEvents;
 use crate::context::Certificate;
 use crate::engine::{Connection, Facts, Request, Written, DEFAULT_HIGH_WATER_MARK};
 use crate::error::{Error, Result, Status};
+use crate::sys::memory::Secret;
 
 pub struct Stream {
     pub(super) event_loop: Rc<Loop>,
@@ -382,6 +383,25 @@ impl Stream {
     /// What is known; nothing before the handshake is over.
     pub fn with_facts<R>(&self, f: impl FnOnce(Option<&Facts>) -> R) -> R {
         f(self.io.borrow().connection.facts())
+    }
+
+    /// A client's session for a later resumption, if there is one by now.
+    pub fn session(&self) -> Option<Secret> {
+        self.io.borrow().connection.session()
+    }
+
+    /// Has [`StreamEvents::session`] told of new sessions.
+    ///
+    /// # Errors
+    /// `InvalidState` for a stream of a server.
+    pub fn set_told_of_sessions(&self, on: bool) -> Result<()> {
+        if self.server.is_some() {
+            return Err(Error::state(
+                "only a client is told of sessions that it can offer again",
+            ));
+        }
+        self.io.borrow_mut().connection.set_told_of_sessions(on);
+        Ok(())
     }
 
     pub fn peer_certificate(&self) -> Option<Certificate> {

@@ -200,6 +200,9 @@ impl Stream {
                 let mut out = self.event_loop.out.borrow_mut();
                 io.connection.step(input, &mut out, &mut windows.plain)
             };
+            if !matches!(event, Event::Secure | Event::Failed(_)) {
+                self.tell_sessions();
+            }
             match event {
                 Event::NeedInput | Event::Suspended => return,
                 Event::Ask(question) => self.ask(&question),
@@ -209,7 +212,10 @@ impl Stream {
                     }
                 }
                 Event::Renegotiated => self.tell(|events| events.renegotiated()),
-                Event::Secure => self.became_secure(),
+                Event::Secure => {
+                    self.became_secure();
+                    self.tell_sessions();
+                }
                 Event::Data(count) => self.deliver(&windows.plain[..count]),
                 Event::Closed => self.peer_ended(true),
                 Event::Failed(error) => {
@@ -219,6 +225,20 @@ impl Stream {
                     self.fail(error);
                 }
             }
+        }
+    }
+
+    /// They came before the data of the same step, which the user may want to end the stream at.
+    fn tell_sessions(&self) {
+        loop {
+            if self.state.get().closed {
+                return;
+            }
+            let session = self.io.borrow_mut().connection.take_session();
+            let Some(session) = session else {
+                return;
+            };
+            self.tell(|events| events.session(&session));
         }
     }
 
@@ -266,7 +286,11 @@ impl Stream {
 
     fn deliver(self: &Rc<Self>, bytes: &[u8]) {
         let flow = self.flow.get();
-        if !flow.has_consumer() {
+        if self.state.get().closed {
+            return;
+        }
+        // Paused by a callback that came before this data.
+        if !flow.has_consumer() || flow.is_paused() {
             self.io.borrow_mut().unread.extend_from_slice(bytes);
             return;
         }

@@ -163,6 +163,10 @@ impl StreamEvents for Tunnel {
         self.tell_user(|users| users.renegotiated());
     }
 
+    fn session(&self, session: &[u8]) {
+        self.tell_user(|users| users.session(session));
+    }
+
     fn ask(&self, question: &Question, request: &Arc<Request>) -> bool {
         self.users
             .as_ref()

@@ -246,6 +246,13 @@ static const char *const names[] = {"x"};
     X(PAIR, STATUS, ANY_THREAD, tls_secure_pair_on_resume_session, (h, NULL, NULL)) \
     X(PAIR, STATUS, ANY_THREAD, tls_secure_pair_set_session_tickets, (h, 1)) \
     X(REQUEST, STATUS, ANY_THREAD, tls_request_resolve_session, (h, NULL, 0)) \
+    X(CONTEXT, STATUS, ANY_THREAD, tls_context_set_session_cache, (h, 1)) \
+    X(CONTEXT, MINUS, ANY_THREAD, tls_context_session_cache_count, (h, TLS_SESSION_CACHE_ENTRIES)) \
+    X(PAIR, STATUS, ANY_THREAD, tls_secure_pair_on_session, (h, NULL, NULL)) \
+    X(OPTIONS, STATUS, ANY_THREAD, tls_connect_options_set_session, (h, "x", 1)) \
+    X(STREAM, STATUS, OWNER, tls_stream_on_session, (h, NULL, NULL)) \
+    X(STREAM, POINTER, OWNER, tls_stream_session, (h, fresh_length())) \
+    X(STREAM, ZERO, OWNER, tls_stream_session_reused, (h)) \
     X(STREAM, POINTER, OWNER, tls_stream_user_data, (h))
 
 static void post_nothing(tls_loop *loop, void *user_data) {

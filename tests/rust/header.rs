@@ -16,6 +16,7 @@ const SOURCES: &[&str] = &[
     "context/key_exchange",
     "context/policy",
     "context/protocols",
+    "context/session_cache",
     "certificate",
     "certificate/facts",
     "secure_pair",
@@ -24,6 +25,7 @@ const SOURCES: &[&str] = &[
     "secure_pair/protocols",
     "secure_pair/decisions",
     "secure_pair/sessions",
+    "secure_pair/client_session",
     "request",
     "event_loop",
     "server",
@@ -34,10 +36,12 @@ const SOURCES: &[&str] = &[
     "connect_options",
     "connect_options/way",
     "connect_options/protocols",
+    "connect_options/session",
     "stream",
     "stream/facts",
     "stream/events",
     "stream/decisions",
+    "stream/session",
 ];
 
 fn checkout() -> &'static Path {

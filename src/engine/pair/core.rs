@@ -21,6 +21,8 @@ pub(super) struct Core {
     pub context: Arc<FrozenContext>,
     pub settings: Settings,
     pub connection: Option<Connection>,
+    /// New sessions are told.
+    pub told_of_sessions: bool,
     /// A step is due though no input came: a client sends first, or an answer is there.
     pub kick: bool,
     /// A question that is with the user.
@@ -55,6 +57,7 @@ impl Core {
             context,
             settings,
             connection: None,
+            told_of_sessions: false,
             kick: false,
             request: None,
             input: Vec::new(),
@@ -115,7 +118,9 @@ impl Core {
 
     #[cold]
     fn start_now(&mut self) -> Result<()> {
-        self.connection = Some(Connection::new(&self.context, self.settings.clone())?);
+        let mut connection = Connection::new(&self.context, self.settings.clone())?;
+        connection.set_told_of_sessions(self.told_of_sessions);
+        self.connection = Some(connection);
         self.settings.session = None;
         self.kick = true;
         Ok(())

@@ -212,7 +212,7 @@ fn s15_s23_lists_are_part_of_what_a_session_was_judged_by() {
     });
     let connect = |client: &Arc<crate::context::FrozenContext>, session: Option<&[u8]>| {
         let settings = Settings {
-            session: session.map(|bytes| super::super::connection::parse_session(bytes).unwrap()),
+            session: session.map(|bytes| read_session(bytes).unwrap()),
             ..client_for("localhost")
         };
         let mut us = Connection::new(client, settings).unwrap();
@@ -330,8 +330,7 @@ fn s15_s23_c110_no_session_leads_around_the_lists() {
         let client = client.freeze().unwrap();
         let connect = |session: Option<&[u8]>, then: &Arc<FrozenContext>| {
             let settings = Settings {
-                session: session
-                    .map(|bytes| super::super::connection::parse_session(bytes).unwrap()),
+                session: session.map(|bytes| read_session(bytes).unwrap()),
                 ..client_for("localhost")
             };
             let mut us = Connection::new(&client, settings).unwrap();

@@ -36,16 +36,14 @@ unsafe fn bytes(
     length: *mut usize,
     pick: impl FnOnce(&Details) -> &[u8],
 ) -> *const u8 {
-    let (bytes, count) = guard::value((std::ptr::null(), 0), || {
-        let object = object(certificate)?;
-        let bytes = pick(object.details()?);
-        Ok((bytes.as_ptr(), bytes.len()))
-    });
-    if !length.is_null() {
-        // SAFETY: the caller's promise.
-        unsafe { *length = count };
+    // SAFETY: the caller's promise.
+    unsafe {
+        guard::bytes(length, || {
+            let object = object(certificate)?;
+            let bytes = pick(object.details()?);
+            Ok(Some((bytes.as_ptr(), bytes.len())))
+        })
     }
-    bytes
 }
 
 /// The value of the attribute called `name` that comes at `index` among those.

@@ -22,7 +22,7 @@ pub(super) fn fact(
     })
 }
 
-fn truth(stream: *const tls_stream, pick: impl FnOnce(&Facts) -> bool) -> i32 {
+pub(super) fn truth(stream: *const tls_stream, pick: impl FnOnce(&Facts) -> bool) -> i32 {
     guard::value(0, || {
         Ok(object(stream)?
             .stream
