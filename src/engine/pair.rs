@@ -557,7 +557,11 @@ impl SecurePair {
                 Event::NeedInput => {}
                 Event::Suspended => return,
                 Event::Ask(question) => self.ask(&question),
-                Event::NewSession(session) => self.tell(|events| events.new_session(&session)),
+                Event::NewSession(session) => {
+                    // What made the session is told after it.
+                    self.core.borrow_mut().kick = true;
+                    self.tell(|events| events.new_session(&session));
+                }
                 Event::Renegotiated => {
                     self.core.borrow_mut().flush_early();
                     self.tell(|events| events.renegotiated());
