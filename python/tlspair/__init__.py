@@ -26,7 +26,7 @@ from ._errors import OpenSSLEntry, TLSError
 from ._loop import Loop
 from ._pair import SecurePair
 from ._request import Request
-from ._server import Server
+from ._server import Server, SessionCounts
 from ._stream import Stream
 from .lowlevel import constant, lib
 
@@ -43,6 +43,7 @@ __all__ = [
     "SecurePair",
     "Server",
     "SessionCacheCounts",
+    "SessionCounts",
     "Stream",
     "TLSError",
     "check_server_identity",

@@ -118,6 +118,22 @@ def _check_certificate(server: Any, stream: int, certificate: int, request: int)
     return (server._adopt(stream), *_pair_check_certificate(server, certificate, request))
 
 
+def _pair_new_session(_target: Any, id: int, id_length: int, session: int, length: int) -> Tuple[Any, ...]:
+    return (string_at(id, id_length), string_at(session, length))
+
+
+def _pair_resume_session(_target: Any, id: int, id_length: int, request: int) -> Tuple[Any, ...]:
+    return (string_at(id, id_length), Request(request))
+
+
+def _new_session(server: Any, stream: int, *session: int) -> Tuple[Any, ...]:
+    return (server._adopt(stream), *_pair_new_session(server, *session))
+
+
+def _resume_session(server: Any, stream: int, *wanted: int) -> Tuple[Any, ...]:
+    return (server._adopt(stream), *_pair_resume_session(server, *wanted))
+
+
 def _pair_sni(_target: Any, servername: bytes, request: int) -> Tuple[Any, ...]:
     return (servername.decode("utf-8"), Request(request))
 
@@ -180,6 +196,8 @@ SERVER_EVENTS = _events(
     error=("tls_server_error_callback", _error),
     sni=("tls_server_sni_callback", _sni),
     check_certificate=("tls_server_check_certificate_callback", _check_certificate),
+    new_session=("tls_server_new_session_callback", _new_session),
+    resume_session=("tls_server_resume_session_callback", _resume_session),
     close=("tls_server_callback", _nothing),
 )
 STREAM_EVENTS = _events(
@@ -205,6 +223,8 @@ PAIR_EVENTS = _events(
     error=("tls_secure_pair_error_callback", _error),
     sni=("tls_secure_pair_sni_callback", _pair_sni),
     check_certificate=("tls_secure_pair_check_certificate_callback", _pair_check_certificate),
+    new_session=("tls_secure_pair_new_session_callback", _pair_new_session),
+    resume_session=("tls_secure_pair_resume_session_callback", _pair_resume_session),
     check_identity=("tls_secure_pair_check_identity_callback", _check_identity),
     ready=("tls_secure_pair_callback", _nothing),
     close=("tls_secure_pair_close_callback", _flag),

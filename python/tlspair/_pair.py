@@ -101,6 +101,10 @@ class SecurePair(HasProtocols, Emitter):
         count, milliseconds = arguments.integer(limit, "limit", 0, 2**32 - 1), arguments.milliseconds(window, "window")
         check(lib.tls_secure_pair_set_client_renegotiation(self._handle, count, milliseconds))
 
+    def set_session_tickets(self, enabled: bool) -> None:
+        """Server: whether the client gets stateless tickets, as `Server.set_session_tickets`."""
+        check(lib.tls_secure_pair_set_session_tickets(self._handle, arguments.flag(enabled, "enabled")))
+
     # -- what it does
 
     def set_encoding(self, encoding: Optional[str], errors: str = "replace") -> None:
@@ -290,6 +294,17 @@ class SecurePair(HasProtocols, Emitter):
     def on_check_certificate(self, callback: Callback) -> Callback:
         """`callback(pair, certificate, request)`: is this client welcome? See `Server.on_check_certificate`."""
         return self._on("check_certificate", callback)
+
+    def on_new_session(self, callback: Callback) -> Callback:
+        """`callback(pair, id, session)`: a session was made. Before it starts; see `Server.on_new_session`."""
+        return self._on("new_session", callback)
+
+    def on_resume_session(self, callback: Callback) -> Callback:
+        """`callback(pair, id, request)`: what is kept under this id? See `Server.on_resume_session`.
+
+        Before it starts. A pair waits until the request is answered, however long that is.
+        """
+        return self._on("resume_session", callback)
 
     def on_check_identity(self, callback: Callback) -> Callback:
         """`callback(pair, certificate, name, request)`: is this the server that was meant?

@@ -15,7 +15,7 @@ from .lowlevel import constant, lib
 class Request:
     """A question that a callback brings; its connection waits for the answer.
 
-    Answer it in the callback or later, and on any thread, with one of the three methods. The first
+    Answer it in the callback or later, and on any thread, with one of these methods. The first
     answer counts, and `True` says so. `False`: there is nothing to decide any more, because it was
     answered before or its connection has ended; that does no harm. A method that raises has not used
     the request up.
@@ -34,8 +34,8 @@ class Request:
     def __init__(self, handle: int) -> None:
         self._handle = handle
 
-    def _answer(self, function: Callable[..., int], value: Any) -> bool:
-        status = running(function, self._handle, value)
+    def _answer(self, function: Callable[..., int], *values: Any) -> bool:
+        status = running(function, self._handle, *values)
         if status == constant.TLS_ERR_INVALID_HANDLE:
             return False
         check(status)
@@ -51,6 +51,18 @@ class Request:
     def resolve_verdict(self, accepted: bool) -> bool:
         """Whether a certificate is accepted. One that is not is treated as if it had failed verification."""
         return self._answer(lib.tls_request_resolve_verdict, arguments.flag(accepted, "accepted"))
+
+    def resolve_session(self, session: Optional[arguments.Data]) -> bool:
+        """What is kept under the id of a session. `None`: nothing, and the handshake goes on as a full one.
+
+        So it does with bytes that were altered, or are of another session.
+        """
+        if session is None:
+            return self._answer(lib.tls_request_resolve_session, None, 0)
+        kept = arguments.data(session, "session")
+        if not kept:
+            raise ValueError("session is empty; None says that nothing is kept")
+        return self._answer(lib.tls_request_resolve_session, kept, len(kept))
 
     def reject(self, reason: Optional[str] = None) -> bool:
         """No, to any question; the reason is for the error on our side, and is not sent."""

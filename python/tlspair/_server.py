@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Optional
+from typing import NamedTuple, Optional
 
 from . import _arguments as arguments
 from ._callbacks import SERVER_EVENTS, Callback, Emitter, destroy_callback, held, hold, release
@@ -13,6 +13,33 @@ from ._loop import Loop, loop_handle
 from ._protocols import HasProtocols
 from ._stream import Stream, text_or_none
 from .lowlevel import constant, lib
+
+
+class SessionCounts(NamedTuple):
+    """What became of the sessions of a server's clients. A miss is no error, only a full handshake."""
+
+    #: Handshakes that resumed nothing, whether a session was offered or not.
+    full: int
+    #: Resumed from a ticket.
+    hit_ticket: int
+    #: Resumed from the cache inside.
+    hit_cache: int
+    #: Resumed from what the program keeps.
+    hit_store: int
+    #: Neither the cache nor the program knew it.
+    miss_unknown_id: int
+    #: A ticket made with a key that is gone, or was never ours.
+    miss_unknown_key: int
+    #: Too old.
+    miss_expired: int
+    #: Of another server name or policy, or its client's certificate is not good any more.
+    miss_policy: int
+    #: What the program kept was altered, or sealed with a key that is gone.
+    miss_sealed: int
+    #: The program did not answer in time.
+    miss_store_timeout: int
+    #: The program rejected the request, which ended the connection.
+    miss_store_error: int
 
 
 class Server(HasProtocols, Emitter):
@@ -137,6 +164,20 @@ class Server(HasProtocols, Emitter):
         count, milliseconds = arguments.integer(limit, "limit", 0, 2**32 - 1), arguments.milliseconds(window, "window")
         check(lib.tls_server_set_client_renegotiation(self._handle, count, milliseconds))
 
+    def set_resume_session_timeout(self, seconds: Optional[float]) -> None:
+        """How long a connection waits for the answer to `on_resume_session`; `None` or 0: the default, 5 seconds.
+
+        Then its handshake goes on as a full one.
+        """
+        check(lib.tls_server_set_resume_session_timeout(self._handle, arguments.milliseconds(seconds, "seconds")))
+
+    def set_session_tickets(self, enabled: bool) -> None:
+        """Whether clients get stateless tickets. They do, unless the program keeps sessions.
+
+        For connections to come.
+        """
+        check(lib.tls_server_set_session_tickets(self._handle, arguments.flag(enabled, "enabled")))
+
     def add_context(self, hostname: str, context: Context) -> None:
         """Serve clients that ask for this name (SNI) by another context; again replaces it.
 
@@ -177,6 +218,15 @@ class Server(HasProtocols, Emitter):
             raise last_error()
         return count
 
+    @property
+    def session_counts(self) -> SessionCounts:
+        """What became of its clients' sessions, since it was made."""
+        names = (f"TLS_SESSIONS_{field.upper()}" for field in SessionCounts._fields)
+        counts = [lib.tls_server_session_count(self._handle, getattr(constant, name)) for name in names]
+        if min(counts) < 0:
+            raise last_error()
+        return SessionCounts(*counts)
+
     # -- events
 
     def on_listening(self, callback: Callback) -> Callback:
@@ -210,6 +260,25 @@ class Server(HasProtocols, Emitter):
         request wants `resolve_verdict`, or `reject`.
         """
         return self._on("check_certificate", callback)
+
+    def on_new_session(self, callback: Callback) -> Callback:
+        """`callback(server, stream, id, session)`: a session was made, to be kept outside under its id.
+
+        The session is sealed with the ticket keys of the server's context: a store can neither read
+        nor alter it, and who shall resume it needs the same keys. While this or `on_resume_session` is
+        set, clients get no stateless tickets, unless `set_session_tickets` says otherwise. A client of
+        TLS 1.3 uses a session once, one of TLS 1.2 uses it again. For connections to come.
+        """
+        return self._on("new_session", callback)
+
+    def on_resume_session(self, callback: Callback) -> Callback:
+        """`callback(server, stream, id, request)`: what is kept under this id?
+
+        The request wants `resolve_session`, or `reject`, which ends the connection. The stream is not
+        secure yet and waits, `set_resume_session_timeout` says how long. Whether the session can be
+        resumed is judged by the library, and `session_counts` says why not. For connections to come.
+        """
+        return self._on("resume_session", callback)
 
     def on_close(self, callback: Callback) -> Callback:
         """`callback(server)`: the last event, once."""

@@ -339,7 +339,8 @@ def test_posted_user_data_is_destroyed_exactly_once():
 
 def test_c023_no_callback_no_user_data(certs):
     client, server = support.pairs(certs)
-    of_the_other_side = {client: {"sni", "check_certificate"}, server: {"check_identity", "session"}}
+    of_servers = {"sni", "check_certificate", "new_session", "resume_session"}
+    of_the_other_side = {client: of_servers, server: {"check_identity", "session"}}
     for pair, others in of_the_other_side.items():
         for event in _callbacks.PAIR_EVENTS:
             if event not in others:
