@@ -52,6 +52,7 @@ pub struct FrozenContext {
     pub(super) derived_id_context: [u8; 32],
     trust_digest: [u8; 32],
     client_policy: [u8; 32],
+    ciphers_digest: [u8; 32],
     options: SslOptions,
     versions: (SslVersion, SslVersion),
     /// The one setting that may change.
@@ -76,6 +77,7 @@ impl FrozenContext {
             shares_well_known_roots: !settings.trust.is_explicit() && settings.crls.is_empty(),
             derived_id_context,
             trust_digest: trust_digest(settings),
+            ciphers_digest: settings.ciphers.digest(),
             ticket_ring: Mutex::new(settings.ticket_ring()?),
             client_policy: client_policy(settings, &derived_id_context),
             settings: std::mem::take(settings),
@@ -177,8 +179,8 @@ impl FrozenContext {
     }
 
     /// Of what the ciphers were set to.
-    pub fn ciphers_digest(&self) -> [u8; 32] {
-        self.settings.ciphers.digest()
+    pub fn ciphers_digest(&self) -> &[u8; 32] {
+        &self.ciphers_digest
     }
 
     /// By what clients judge servers, and as whom they come: what sessions of clients must have in

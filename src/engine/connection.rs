@@ -341,15 +341,18 @@ impl Connection {
 
     /// What a renegotiation came to, or that the peer may not have it: a server has stopped it by
     /// then, a client has answered with its hello.
+    #[inline]
     fn renegotiation_event(&mut self) -> Option<Event> {
         let renegotiation = &self.handshake.renegotiation;
         if renegotiation.is_under_way() {
             let error = renegotiation.refusal()?;
             return Some(self.failed(error));
         }
-        if !renegotiation.take_finished() {
-            return None;
-        }
+        renegotiation.take_finished().then(|| self.renegotiated())
+    }
+
+    #[cold]
+    fn renegotiated(&mut self) -> Event {
         // It has a limit of its own.
         self.tls.allow_messages(MESSAGES_IN_A_ROW);
         if let Some(old) = self.facts.take() {
@@ -370,7 +373,7 @@ impl Connection {
             };
             self.facts = OnceCell::from(new);
         }
-        Some(Event::Renegotiated)
+        Event::Renegotiated
     }
 
     fn handshake_done(&mut self) -> Event {

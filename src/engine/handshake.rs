@@ -484,7 +484,7 @@ fn session_id_context(context: &FrozenContext, auth: Auth, name: Option<&str>) -
     if auth.request {
         hash.update(context.trust_digest());
     }
-    hash.update(&context.ciphers_digest());
+    hash.update(context.ciphers_digest());
     hash.update(name.map(server_name::lower).unwrap_or_default().as_bytes());
     hash.finish()
 }

@@ -13,13 +13,14 @@ use crate::net::GivenFd;
 ///
 /// # Safety
 /// `data` is NULL, or readable for `length` bytes until the result is dropped.
+#[inline]
 pub(super) unsafe fn bytes<'a>(data: *const c_void, length: usize) -> Result<&'a [u8]> {
     check_length(length)?;
     if length == 0 {
         return Ok(&[]);
     }
     if data.is_null() {
-        return Err(Error::argument(format!("NULL with a length of {length}")));
+        return Err(null_with(length));
     }
     // SAFETY: the caller's promise; not NULL, and the length fits.
     Ok(unsafe { std::slice::from_raw_parts(data.cast(), length) })
@@ -36,21 +37,30 @@ pub(super) unsafe fn buffer<'a>(buffer: *mut c_void, capacity: usize) -> Result<
         return Ok(&mut []);
     }
     if buffer.is_null() {
-        return Err(Error::argument(format!(
-            "NULL with a capacity of {capacity}"
-        )));
+        return Err(null_with(capacity));
     }
     // SAFETY: the caller's promise; not NULL, and the length fits.
     Ok(unsafe { std::slice::from_raw_parts_mut(buffer.cast(), capacity) })
 }
 
+#[inline]
 fn check_length(length: usize) -> Result<()> {
-    if isize::try_from(length).is_err() {
-        return Err(Error::argument(format!(
-            "a length of {length} bytes is more than memory can hold"
-        )));
+    match isize::try_from(length) {
+        Ok(_) => Ok(()),
+        Err(_) => Err(too_long(length)),
     }
-    Ok(())
+}
+
+#[cold]
+fn too_long(length: usize) -> Box<Error> {
+    Error::argument(format!(
+        "a length of {length} bytes is more than memory can hold"
+    ))
+}
+
+#[cold]
+fn null_with(length: usize) -> Box<Error> {
+    Error::argument(format!("NULL with a length of {length}"))
 }
 
 /// A text that must be there.

@@ -79,6 +79,7 @@ impl Core {
     }
 
     /// What each call begins with that may make the connection work.
+    #[inline]
     pub fn begin(&mut self) -> Result<()> {
         if self.closed {
             return Err(Error::state("the pair has ended"));
@@ -97,7 +98,15 @@ impl Core {
     }
 
     /// Goes on if the question was answered.
+    #[inline]
     pub fn take_answer(&mut self) {
+        if self.request.is_some() {
+            self.take_answer_now();
+        }
+    }
+
+    #[cold]
+    fn take_answer_now(&mut self) {
         let Some(request) = &self.request else {
             return;
         };

@@ -30,6 +30,7 @@ pub(in crate::ffi) struct Guard<T: Exclusive> {
     object: *mut T,
 }
 
+#[inline]
 pub(in crate::ffi) fn exclusive<T: Exclusive>(handle: u64) -> Result<Guard<T>> {
     let slot = slot_of(handle, T::KIND)?;
     let me = thread_number();
@@ -39,13 +40,7 @@ pub(in crate::ffi) fn exclusive<T: Exclusive>(handle: u64) -> Result<Guard<T>> {
     let outermost = match held {
         Ok(_) => true,
         Err(holder) if holder == me => false,
-        Err(_) => {
-            return Err(Error::new(
-                Status::Busy,
-                "ERR_BUSY",
-                "another thread is using this pair just now: one at a time",
-            ))
-        }
+        Err(_) => return Err(busy()),
     };
     if slot.tag.load(Ordering::Acquire) != handle {
         if outermost {
@@ -59,6 +54,15 @@ pub(in crate::ffi) fn exclusive<T: Exclusive>(handle: u64) -> Result<Guard<T>> {
         outermost,
         object: slot.object.load(Ordering::Relaxed).cast(),
     })
+}
+
+#[cold]
+fn busy() -> Box<Error> {
+    Error::new(
+        Status::Busy,
+        "ERR_BUSY",
+        "another thread is using this pair just now: one at a time",
+    )
 }
 
 impl<T: Exclusive> Guard<T> {
@@ -79,6 +83,7 @@ impl<T: Exclusive> std::ops::Deref for Guard<T> {
 }
 
 impl<T: Exclusive> Drop for Guard<T> {
+    #[inline]
     fn drop(&mut self) {
         if !self.outermost {
             return;
@@ -87,6 +92,14 @@ impl<T: Exclusive> Drop for Guard<T> {
             self.slot.holder.store(0, Ordering::Release);
             return;
         }
+        self.free_object();
+    }
+}
+
+impl<T: Exclusive> Guard<T> {
+    /// What the outermost guard does last when the handle was ended under it.
+    #[cold]
+    fn free_object(&mut self) {
         self.slot
             .object
             .store(std::ptr::null_mut(), Ordering::Relaxed);
