@@ -1,11 +1,11 @@
 //! The keys that session tickets are made and opened with, in an order: the newest makes tickets as
 //! soon as all hosts can have it, the older ones still open those that they made.
 
-#![allow(dead_code)]
-
+mod foreign;
 mod key;
 mod moment;
 mod secret;
+mod transfer;
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -37,6 +37,15 @@ struct Entry {
     makes: Makes,
 }
 
+impl Entry {
+    fn of_key(key: TicketKey, makes: Makes) -> Entry {
+        Entry {
+            source: Source::Key(Arc::new(key)),
+            makes,
+        }
+    }
+}
+
 enum Source {
     Key(Arc<TicketKey>),
     Secret(KeySource),
@@ -60,11 +69,8 @@ pub struct TicketRing {
 impl TicketRing {
     /// A ring with a random key of 48 bytes, which makes room for the first that is added.
     pub fn new() -> Result<Arc<TicketRing>> {
-        let entry = Entry {
-            source: Source::Key(Arc::new(key::random(key::SHORT)?)),
-            makes: Makes::From(0),
-        };
-        Ok(TicketRing::of(entry, true))
+        let key = key::random(key::SHORT)?;
+        Ok(TicketRing::of(Entry::of_key(key, Makes::From(0)), true))
     }
 
     /// A ring with this key alone: 48 bytes as Node has them.
@@ -72,11 +78,8 @@ impl TicketRing {
         if bytes.len() != key::SHORT {
             return Err(key::wrong_length(bytes.len(), "48"));
         }
-        let entry = Entry {
-            source: Source::Key(Arc::new(key::parse(bytes)?)),
-            makes: Makes::From(0),
-        };
-        Ok(TicketRing::of(entry, false))
+        let key = key::parse(bytes)?;
+        Ok(TicketRing::of(Entry::of_key(key, Makes::From(0)), false))
     }
 
     fn of(entry: Entry, is_made_up: bool) -> Arc<TicketRing> {
@@ -114,25 +117,12 @@ impl TicketRing {
     }
 
     fn add(&self, source: Source, now: Moment) -> Result<()> {
-        let mut state = self.lock();
-        if !state.is_made_up {
-            for entry in &state.entries {
-                if entry.source.is_same(&source)? {
-                    return Ok(());
-                }
-            }
-        }
-        let from = if state.is_made_up {
-            0
-        } else {
-            now.running_ms + state.grace_ms
-        };
-        state.make_room();
-        state.entries.push(Entry {
-            source,
-            makes: Makes::From(from),
-        });
-        Ok(())
+        self.lock().add(source, now)
+    }
+
+    /// The oldest first; of equal ones the newest stays.
+    fn replace(&self, entries: Vec<Entry>) -> Result<()> {
+        self.lock().replace(entries)
     }
 
     /// How long a key that is added from now on only opens tickets, so that the others have it as well
@@ -207,14 +197,34 @@ impl TicketRing {
 }
 
 impl State {
-    /// For one more.
-    fn make_room(&mut self) {
-        if std::mem::take(&mut self.is_made_up) {
-            self.entries.clear();
+    fn add(&mut self, source: Source, now: Moment) -> Result<()> {
+        if self.is_made_up {
+            let makes = Makes::From(0);
+            return self.replace(vec![Entry { source, makes }]);
+        }
+        if find(&self.entries, &source)?.is_some() {
+            return Ok(());
         }
         if self.entries.len() >= MAX_ENTRIES {
             self.entries.remove(0);
         }
+        self.entries.push(Entry {
+            source,
+            makes: Makes::From(now.running_ms + self.grace_ms),
+        });
+        Ok(())
+    }
+
+    fn replace(&mut self, entries: Vec<Entry>) -> Result<()> {
+        let mut distinct: Vec<Entry> = Vec::new();
+        for entry in entries.into_iter().rev() {
+            if find(&distinct, &entry.source)?.is_none() {
+                distinct.insert(0, entry);
+            }
+        }
+        self.entries = distinct;
+        self.is_made_up = false;
+        Ok(())
     }
 
     /// The newest whose time has come; before any has, the oldest.
@@ -241,6 +251,16 @@ impl State {
             Some(opener)
         })
     }
+}
+
+/// The entry with this key or secret.
+fn find<'a>(entries: &'a [Entry], source: &Source) -> Result<Option<&'a Entry>> {
+    for entry in entries {
+        if entry.source.is_same(source)? {
+            return Ok(Some(entry));
+        }
+    }
+    Ok(None)
 }
 
 impl Source {

@@ -1,6 +1,8 @@
 //! What a ring makes and opens tickets with, as time goes by.
 
 use super::*;
+use crate::context::fixtures::Authority;
+use crate::sys::error_queue;
 
 const HOUR: u64 = 3_600_000;
 
@@ -225,4 +227,207 @@ fn s85_blobs_stay_readable_while_their_key_is_there() {
     assert_eq!(*ring.sealing_key_named(&name).unwrap(), *first);
     assert_eq!(*ring.sealing_key_named(&second_name).unwrap(), *second);
     assert!(ring.sealing_key_named(&[3; 16]).is_none());
+}
+
+#[test]
+fn s85_a_ring_is_the_same_on_another_host() {
+    let here = empty();
+    here.set_grace_period(1_000).unwrap();
+    here.add(key_source(1), at(0)).unwrap();
+    here.add(key_source(2), at(0)).unwrap();
+    here.set_secret(&bytes(9, 40), HOUR).unwrap();
+    here.add(key_source(3), at(5_000)).unwrap();
+    // 2 has begun, 3 waits.
+    let exported = here.export_at(at(5_000));
+    let there = empty();
+    there.import_at(&exported, at(100)).unwrap();
+    assert_eq!(there.count(), 4);
+    assert_eq!(there.lock().making(at(100)), here.lock().making(at(5_000)));
+    // The grace period of the one that imports, from then on.
+    assert_eq!(making(&there, 60_099), making(&here, 5_000));
+    assert_eq!(making(&there, 60_100), 3);
+    assert_eq!(opens(&there, 1, 100), Some(true));
+    // Pushed again, it goes on waiting from where it was.
+    there.import_at(&exported, at(50_000)).unwrap();
+    assert_eq!((there.count(), making(&there, 60_100)), (4, 3));
+    // And what makes tickets there makes them here at once.
+    let late = empty();
+    late.import_at(&exported, at(1)).unwrap();
+    late.import_at(&here.export_at(at(6_000)), at(2)).unwrap();
+    assert_eq!(making(&late, 2), 3);
+    assert_eq!(*here.export_at(at(6_000)), *late.export_at(at(2)));
+}
+
+#[test]
+fn s85_a_made_up_key_counts_once_it_was_exported() {
+    let (here, there) = (empty(), empty());
+    there.import(&here.export()).unwrap();
+    let name = here.maker().unwrap().name;
+    here.rotate().unwrap();
+    assert_eq!(here.count(), 2);
+    assert_eq!(here.maker().unwrap().name, name);
+    assert_eq!(there.maker().unwrap().name, name);
+}
+
+#[test]
+fn s85_what_is_not_a_ring_is_refused_and_nothing_changes() {
+    let ring = empty();
+    ring.add_key(&bytes(1, 48)).unwrap();
+    ring.add_key(&bytes(2, 80)).unwrap();
+    ring.set_secret(&bytes(3, 32), HOUR).unwrap();
+    let good = ring.export();
+    let refuses = |bytes: &[u8], what: &str| {
+        let error = ring.import(bytes).unwrap_err();
+        assert_eq!(error.status, Status::Key);
+        assert_eq!(error.name, "ERR_INVALID_TICKET_KEYS");
+        assert!(error.message.contains(what), "{error}");
+        assert_eq!((ring.count(), making(&ring, 0)), (3, 1));
+    };
+    refuses(b"", "not an exported");
+    refuses(&[0; 48], "not an exported");
+    for length in 0..good.len() {
+        refuses(&good[..length], "");
+    }
+    for index in 0..good.len() {
+        for bit in 0..8 {
+            let mut altered = good.to_vec();
+            altered[index] ^= 1 << bit;
+            refuses(&altered, "");
+        }
+    }
+    refuses(&[&good[..], b"\0"].concat(), "cut short or was altered");
+    // With a digest that fits, as only somebody on purpose makes it.
+    let sealed = |text: &[u8]| [text, &openssl::sha::sha256(text)].concat();
+    let text = &good[..good.len() - 32];
+    ring.import(&sealed(text)).unwrap();
+    let with = |index: usize, byte: u8| {
+        let mut text = text.to_vec();
+        text[index] = byte;
+        sealed(&text)
+    };
+    refuses(&with(8, 2), "version 2");
+    for (index, byte) in [(9, 0), (9, 2), (9, 4), (9, 17), (10, 3), (11, 3), (12, 47)] {
+        refuses(&with(index, byte), "cut short or was altered");
+    }
+    refuses(&sealed(&[text, b"more"].concat()), "altered");
+    refuses(&sealed(b"tlspring\x01\x00"), "altered");
+    refuses(&sealed(b"tlspring\x01"), "altered");
+}
+
+#[test]
+fn s85_nginx_has_an_order_of_its_own_for_short_keys() {
+    let ring = empty();
+    let short = counting(48);
+    let long = (100..180).collect::<Vec<u8>>();
+    ring.import_nginx(&[&short, &long]).unwrap();
+    let key = ring.maker().unwrap();
+    assert_eq!(key.name.as_slice(), &short[..16]);
+    assert_eq!((key.aes(), key.hmac()), (&short[16..32], &short[32..]));
+    let old = ring.opener(&long[..16].try_into().unwrap()).unwrap();
+    assert!(old.is_old);
+    assert_eq!(
+        (old.key.hmac(), old.key.aes()),
+        (&long[16..48], &long[48..])
+    );
+    // The next rotation: another file is the first, at once.
+    ring.import_nginx(&[&long, &short, &long]).unwrap();
+    assert_eq!(ring.maker().unwrap().name.as_slice(), &long[..16]);
+    assert_eq!(ring.count(), 2);
+    for bad in [&[][..], &[&short[..47]], &[&short, &[]], &[&[0; 96]]] {
+        ring.import_nginx(bad).unwrap_err();
+    }
+    ring.import_nginx(&vec![short.as_slice(); 17]).unwrap_err();
+    assert_eq!(ring.maker().unwrap().name.as_slice(), &long[..16]);
+}
+
+#[test]
+fn s85_haproxy_makes_tickets_with_the_last_key_but_one() {
+    let encode = |with: u8, length| openssl::base64::encode_block(&bytes(with, length));
+    let lines = |keys: &[(u8, usize)]| -> String {
+        let lines = keys
+            .iter()
+            .map(|(with, length)| encode(*with, *length) + "\n");
+        lines.collect()
+    };
+    let ring = empty();
+    let text = lines(&[(1, 48), (2, 48), (3, 48)]);
+    // Without a last line break, and as other systems have it.
+    for text in [&text, text.trim_end(), &text.replace('\n', "\r\n\r\n")] {
+        ring.import_haproxy(text.as_bytes()).unwrap();
+        assert_eq!((ring.count(), making(&ring, 1 << 40)), (3, 2));
+        assert_eq!(opens(&ring, 1, 0), Some(true));
+        assert_eq!(opens(&ring, 3, 0), Some(false));
+    }
+    let exported = empty();
+    exported.import(&ring.export()).unwrap();
+    assert_eq!(making(&exported, 1 << 40), 2);
+    ring.import_haproxy(lines(&[(2, 80), (3, 80), (4, 80), (5, 80)]).as_bytes())
+        .unwrap();
+    assert_eq!((ring.count(), making(&ring, 0)), (4, 4));
+    let many: Vec<_> = (1..=20).map(|with| (with, 48)).collect();
+    ring.import_haproxy(lines(&many).as_bytes()).unwrap();
+    assert_eq!((ring.count(), making(&ring, 0)), (MAX_ENTRIES, 19));
+    // One key in all lines does what it can.
+    ring.import_haproxy(lines(&[(7, 48); 3]).as_bytes())
+        .unwrap();
+    assert_eq!((ring.count(), making(&ring, 0)), (1, 7));
+    for (bad, what) in [
+        (String::new(), "has 0"),
+        (lines(&[(1, 48), (2, 48)]), "has 2"),
+        (lines(&[(1, 48), (2, 47), (3, 48)]), "line 2"),
+        (lines(&[(1, 48), (2, 48)]) + "=====\n", "line 3"),
+        ("\u{e4}".repeat(32), "line 1"),
+    ] {
+        let error = ring.import_haproxy(bad.as_bytes()).unwrap_err();
+        assert_eq!(error.status, Status::Key);
+        assert!(error.message.contains(what), "{error}");
+    }
+    assert_eq!(making(&ring, 0), 7);
+    // The order within a line, of which both halves have the same length.
+    let line = openssl::base64::encode_block(&counting(80)) + "\n";
+    ring.import_haproxy(line.repeat(3).as_bytes()).unwrap();
+    let key = ring.maker().unwrap();
+    assert_eq!(
+        (key.aes(), key.hmac()),
+        (&counting(80)[16..48], &counting(80)[48..])
+    );
+    assert!(error_queue::drain().is_empty());
+}
+
+#[test]
+fn s85_session_id_contexts_of_others() {
+    let ring = empty();
+    assert!(ring.foreign_id_context().is_none());
+    ring.set_foreign_id_context(b"haproxy").unwrap();
+    assert_eq!(ring.foreign_id_context().unwrap(), b"haproxy");
+    assert!(ring.set_foreign_id_context(&[0; 33]).is_err());
+    ring.set_foreign_id_context(b"").unwrap();
+    assert!(ring.foreign_id_context().is_none());
+    let authority = Authority::new();
+    let (cert, _) = authority.issue_ec("localhost");
+    ring.set_nginx_id_context(&[&cert], b"").unwrap();
+    let one = ring.foreign_id_context().unwrap();
+    assert_eq!(one.len(), 20);
+    let (other, _) = authority.issue_ec("localhost");
+    let mut seen = vec![one];
+    // The order counts, and what clients must show; a chain and a CA that is there twice do not.
+    for (certificates, cas) in [
+        (vec![&cert, &other], vec![]),
+        (vec![&other, &cert], vec![]),
+        (vec![&cert], authority.pem()),
+    ] {
+        let certificates: Vec<&[u8]> = certificates.iter().map(|cert| cert.as_slice()).collect();
+        ring.set_nginx_id_context(&certificates, &cas).unwrap();
+        let id = ring.foreign_id_context().unwrap();
+        assert!(!seen.contains(&id));
+        seen.push(id);
+    }
+    let chain = [cert.clone(), authority.pem()].concat();
+    ring.set_nginx_id_context(&[&chain], &authority.pem().repeat(2))
+        .unwrap();
+    assert_eq!(ring.foreign_id_context().as_ref(), seen.last());
+    ring.set_nginx_id_context(&[], b"").unwrap_err();
+    ring.set_nginx_id_context(&[b"junk"], b"").unwrap_err();
+    ring.set_nginx_id_context(&[&cert], b"junk").unwrap_err();
+    assert_eq!(ring.foreign_id_context().as_ref(), seen.last());
 }
