@@ -111,7 +111,7 @@ impl TicketRing {
     }
 
     /// Adds keys that come from a secret and the time: everybody who has the secret has them.
-    pub fn set_secret(&self, secret: &[u8], period_ms: u64) -> Result<()> {
+    pub fn add_secret(&self, secret: &[u8], period_ms: u64) -> Result<()> {
         let source = KeySource::new(secret, period_ms)?;
         self.add(Source::Secret(source), Moment::now())
     }

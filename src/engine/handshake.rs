@@ -9,6 +9,7 @@ use openssl::ssl::{SslRef, SslSession, SslSessionRef, SslVerifyMode};
 use openssl::stack::StackRef;
 use openssl::x509::{X509Ref, X509};
 
+use super::foreign_session;
 use super::identity::check_server_identity;
 use super::renegotiation::Renegotiation;
 use super::request::{Answer, Question};
@@ -428,8 +429,10 @@ impl Hooks for Handshake {
         match self.role {
             Role::Client => self.tickets.put(|| session.to_owned()),
             Role::Server => {
+                let ring = self.context.ticket_ring();
+                foreign_session::restore(session, &ring, &self.resumption.id_context());
                 self.resumption.mark(session);
-                self.resumption.made(session, &self.context.ticket_ring());
+                self.resumption.made(session, &ring);
             }
         }
     }
@@ -440,11 +443,18 @@ impl Hooks for Handshake {
 
     fn ticket_made(&self, session: &SslSessionRef) {
         self.resumption.mark(session);
+        foreign_session::lend(session, &self.context.ticket_ring(), self.auth());
     }
 
     fn ticket_opened(&self, ticket: Ticket<'_>) -> bool {
-        self.resumption
-            .ticket_opened(ticket, self.context(), self.auth())
+        let (context, auth) = (self.context(), self.auth());
+        if let Ticket::Opened(session) = ticket {
+            let ring = self.context.ticket_ring();
+            let name = self.servername();
+            let ours = self.resumption.id_context();
+            foreign_session::take(session, &ring, (context, auth), name.as_deref(), &ours);
+        }
+        self.resumption.ticket_opened(ticket, context, auth)
     }
 
     fn ticket_key_to_make_with(&self) -> Option<Arc<TicketKey>> {

@@ -5,6 +5,7 @@ mod client_session;
 mod connection;
 mod facts;
 mod failure;
+mod foreign_session;
 mod handshake;
 mod identity;
 pub mod pair;

@@ -144,6 +144,10 @@ impl Resumption {
         self.lock().id_context = id_context;
     }
 
+    pub fn id_context(&self) -> [u8; 32] {
+        self.lock().id_context
+    }
+
     /// The chain behind the client's certificate, which was found good.
     pub fn remember_chain(&self, sent: Option<&StackRef<X509>>) {
         self.lock().chain = peer_chain::pack(sent);

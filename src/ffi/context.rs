@@ -5,6 +5,7 @@ mod pfx;
 mod policy;
 mod protocols;
 mod session_cache;
+mod tickets;
 
 use std::ffi::{c_char, c_void};
 use std::sync::{Arc, Mutex};
@@ -23,6 +24,7 @@ pub use pfx::*;
 pub use policy::*;
 pub use protocols::*;
 pub use session_cache::*;
+pub use tickets::*;
 
 /// Certificates, keys, CAs and TLS settings, shared by any number of servers, clients and pairs.
 /// Any thread. The setters work until its first use (`tls_server_new`, `tls_connect`,

@@ -63,6 +63,33 @@ fn null_with(length: usize) -> Box<Error> {
     Error::argument(format!("NULL with a length of {length}"))
 }
 
+/// Several byte strings, at least one.
+///
+/// # Safety
+/// `pointers` and `lengths` are NULL, or point to `count` pointers and lengths, each pair as for
+/// [`bytes`].
+pub(super) unsafe fn byte_strings<'a>(
+    pointers: *const *const c_void,
+    lengths: *const usize,
+    count: usize,
+) -> Result<Vec<&'a [u8]>> {
+    const MOST: usize = 1024;
+    if pointers.is_null() || lengths.is_null() || count == 0 || count > MOST {
+        return Err(Error::argument(format!(
+            "there must be 1 to {MOST} of them"
+        )));
+    }
+    // SAFETY: the caller's promise; neither is NULL.
+    unsafe {
+        let pointers = std::slice::from_raw_parts(pointers, count);
+        let lengths = std::slice::from_raw_parts(lengths, count);
+        let pairs = pointers.iter().zip(lengths);
+        pairs
+            .map(|(pointer, length)| bytes(*pointer, *length))
+            .collect()
+    }
+}
+
 /// A text that must be there.
 ///
 /// # Safety

@@ -22,6 +22,7 @@ mod secure_pair;
 mod server;
 mod status;
 mod stream;
+mod ticket_ring;
 mod user_data;
 
 pub use callback::*;
@@ -36,3 +37,4 @@ pub use secure_pair::*;
 pub use server::*;
 pub use status::*;
 pub use stream::*;
+pub use ticket_ring::*;

@@ -4,8 +4,8 @@
 //!
 //! Three ways to what is behind a handle:
 //! - *local* (loop, server, stream): only the thread that owns the loop; no lock;
-//! - *shared* (context, options, certificate, error, request, a loop's remote): any thread, by a reference of
-//!   its own, taken under the slot's lock;
+//! - *shared* (context, options, certificate, ticket ring, error, request, a loop's remote): any thread, by
+//!   a reference of its own, taken under the slot's lock;
 //! - *exclusive* (secure pair): any thread, one at a time, by the slot's lock.
 
 mod exclusive;
@@ -41,6 +41,7 @@ pub(in crate::ffi) enum Kind {
     Certificate = 7,
     Error = 8,
     Request = 9,
+    TicketRing = 10,
 }
 
 impl Kind {
@@ -55,6 +56,7 @@ impl Kind {
             Kind::Certificate => "tls_certificate",
             Kind::Error => "tls_error",
             Kind::Request => "tls_request",
+            Kind::TicketRing => "tls_ticket_ring",
         }
     }
 }

@@ -113,10 +113,17 @@ pub fn add_crl(store: &mut X509StoreBuilder, crl: &X509CrlRef) -> Result<()> {
 
 /// OpenSSL's names of the cipher suites that are set, those of TLS 1.3 first.
 pub fn cipher_names(builder: &SslContextBuilder) -> Vec<&'static str> {
+    // SAFETY: a live SSL_CTX.
+    unsafe { ciphers(builder.as_ptr()) }
+}
+
+/// # Safety
+/// `context` is live.
+pub(super) unsafe fn ciphers(context: *const openssl_sys::SSL_CTX) -> Vec<&'static str> {
     // SAFETY: the list is NULL or borrowed from the live context for the length of this call; the
     // names in it live as long as the process.
     unsafe {
-        let list = SSL_CTX_get_ciphers(builder.as_ptr());
+        let list = SSL_CTX_get_ciphers(context);
         if list.is_null() {
             return Vec::new();
         }

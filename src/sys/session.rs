@@ -1,11 +1,12 @@
 //! Sessions: what OpenSSL tells of them and asks for them (SSL_CTX_sess_set_new_cb(3),
 //! SSL_CTX_set_session_ticket_cb(3)). What is done about it is up to the [`Hooks`] of the connection.
 
+use std::ffi::CStr;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 
 use foreign_types::{ForeignType, ForeignTypeRef};
-use libc::{c_int, c_long, c_uchar, c_void, size_t};
-use openssl::ssl::{SslContextBuilder, SslSessionRef};
+use libc::{c_char, c_int, c_long, c_uchar, c_uint, c_void, size_t};
+use openssl::ssl::{SslCipherRef, SslContextBuilder, SslContextRef, SslSessionRef};
 
 use super::hooks;
 
@@ -31,6 +32,15 @@ extern "C" {
         data: *mut *mut c_void,
         length: *mut size_t,
     ) -> c_int;
+    fn SSL_SESSION_set1_id_context(
+        session: *mut openssl_sys::SSL_SESSION,
+        id: *const c_uchar,
+        length: c_uint,
+    ) -> c_int;
+    fn SSL_SESSION_get0_hostname(session: *const openssl_sys::SSL_SESSION) -> *const c_char;
+    fn SSL_SESSION_get0_cipher(
+        session: *const openssl_sys::SSL_SESSION,
+    ) -> *const openssl_sys::SSL_CIPHER;
     fn SSL_SESSION_get0_peer(session: *mut openssl_sys::SSL_SESSION) -> *mut openssl_sys::X509;
     fn SSL_CTX_set_session_ticket_cb(
         context: *mut openssl_sys::SSL_CTX,
@@ -130,6 +140,35 @@ pub fn validity(session: &SslSessionRef) -> (u64, u64) {
         u64::try_from(made).unwrap_or(0),
         u64::try_from(lasts).unwrap_or(0),
     )
+}
+
+/// Marks a session as one of those that this session id context stands for.
+pub fn set_id_context(session: &SslSessionRef, id: &[u8]) -> bool {
+    let Ok(length) = c_uint::try_from(id.len()) else {
+        return false;
+    };
+    // SAFETY: a live session that is only ours at this time; the bytes are copied.
+    unsafe { SSL_SESSION_set1_id_context(session.as_ptr(), id.as_ptr(), length) == 1 }
+}
+
+/// The name that the client asked for when the session was made.
+pub fn server_name(session: &SslSessionRef) -> Option<&str> {
+    // SAFETY: a live session, which the text is a part of.
+    unsafe {
+        let name = SSL_SESSION_get0_hostname(session.as_ptr());
+        (!name.is_null()).then(|| CStr::from_ptr(name).to_str().ok())?
+    }
+}
+
+/// Is the session's cipher suite among those that the context has?
+pub fn has_cipher_of(session: &SslSessionRef, context: &SslContextRef) -> bool {
+    // SAFETY: both are live; ciphers live as long as the process.
+    unsafe {
+        let cipher = SSL_SESSION_get0_cipher(session.as_ptr());
+        !cipher.is_null()
+            && super::context::ciphers(context.as_ptr())
+                .contains(&SslCipherRef::from_ptr(cipher.cast_mut()).name())
+    }
 }
 
 /// Keeps bytes of ours in the session, in tickets and serialised forms too.

@@ -134,7 +134,7 @@ fn derived(ring: &TicketRing, unix_ms: u64) -> KeyName {
 
 fn with_secret(secret: &[u8], period_ms: u64) -> Arc<TicketRing> {
     let ring = empty();
-    ring.set_secret(secret, period_ms).unwrap();
+    ring.add_secret(secret, period_ms).unwrap();
     ring
 }
 
@@ -235,7 +235,7 @@ fn s85_a_ring_is_the_same_on_another_host() {
     here.set_grace_period(1_000).unwrap();
     here.add(key_source(1), at(0)).unwrap();
     here.add(key_source(2), at(0)).unwrap();
-    here.set_secret(&bytes(9, 40), HOUR).unwrap();
+    here.add_secret(&bytes(9, 40), HOUR).unwrap();
     here.add(key_source(3), at(5_000)).unwrap();
     // 2 has begun, 3 waits.
     let exported = here.export_at(at(5_000));
@@ -274,7 +274,7 @@ fn s85_what_is_not_a_ring_is_refused_and_nothing_changes() {
     let ring = empty();
     ring.add_key(&bytes(1, 48)).unwrap();
     ring.add_key(&bytes(2, 80)).unwrap();
-    ring.set_secret(&bytes(3, 32), HOUR).unwrap();
+    ring.add_secret(&bytes(3, 32), HOUR).unwrap();
     let good = ring.export();
     let refuses = |bytes: &[u8], what: &str| {
         let error = ring.import(bytes).unwrap_err();

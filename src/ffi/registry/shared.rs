@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use super::{claim, invalid, recycle, slot_of, thread_number, Kind, Slot};
+use crate::context::TicketRing;
 use crate::engine::Request;
 use crate::error::Result;
 use crate::ffi::certificate::CertificateObject;
@@ -18,6 +19,7 @@ pub(in crate::ffi) enum Shared {
     Context(Arc<ContextObject>),
     Options(Arc<OptionsObject>),
     Certificate(Arc<CertificateObject>),
+    TicketRing(Arc<TicketRing>),
     /// The flag: a copy, which is the caller's to free.
     Error(Arc<ErrorObject>, bool),
     Remote(Arc<Remote>),
