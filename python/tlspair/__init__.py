@@ -28,6 +28,7 @@ from ._pair import SecurePair
 from ._request import Request
 from ._server import Server, SessionCounts
 from ._stream import Stream
+from ._ticket_ring import TicketRing
 from .lowlevel import constant, lib
 
 __version__ = "0.1.0"
@@ -46,6 +47,7 @@ __all__ = [
     "SessionCounts",
     "Stream",
     "TLSError",
+    "TicketRing",
     "check_server_identity",
     "ciphers",
     "connect",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import enum
+from ctypes import create_string_buffer
 from typing import NamedTuple, Optional, Union
 
 from . import _arguments as arguments
 from ._arguments import Data, Path
 from ._errors import check, check_handle
 from ._protocols import HasProtocols
+from ._ticket_ring import TicketRing
 from .lowlevel import constant, lib
 
 
@@ -177,6 +179,28 @@ class Context(HasProtocols):
             refused=count(self._handle, constant.TLS_SESSION_CACHE_REFUSED),
             entries=count(self._handle, constant.TLS_SESSION_CACHE_ENTRIES),
         )
+
+    def set_ticket_ring(self, ring: TicketRing) -> None:
+        """The keys of session tickets, from now on; also while the context is in use."""
+        if not isinstance(ring, TicketRing):
+            raise TypeError(f"ring must be a TicketRing, not {type(ring).__name__}")
+        check(lib.tls_context_set_ticket_ring(self._handle, ring._handle))
+
+    def set_ticket_keys(self, keys: Data) -> None:
+        """One key of 48 bytes, as Node has it, in place of the ring; also while the context is in use."""
+        encoded = arguments.data(keys, "keys")
+        check(lib.tls_context_set_ticket_keys(self._handle, encoded, len(encoded)))
+
+    @property
+    def ticket_keys(self) -> bytes:
+        """The key that tickets are made with now, if it has 48 bytes. It is secret."""
+        buffer = create_string_buffer(48)
+        check(lib.tls_context_ticket_keys(self._handle, buffer, len(buffer)))
+        return buffer.raw
+
+    def set_num_tickets(self, count: int) -> None:
+        """How many tickets a client gets after a full handshake of TLS 1.3; 2 by default."""
+        check(lib.tls_context_set_num_tickets(self._handle, arguments.size(count, "count")))
 
     def set_client_auth(self, policy: ClientAuth) -> None:
         """What a server asks of its clients when SNI picks this context."""

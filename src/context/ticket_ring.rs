@@ -54,7 +54,7 @@ enum Source {
 struct State {
     /// The oldest first; never empty.
     entries: Vec<Entry>,
-    /// The one entry is a random key, there until the first real one comes.
+    /// The one entry is a random key, and was never used: the first real one takes its place.
     is_made_up: bool,
     grace_ms: u64,
     foreign_id_context: Option<Vec<u8>>,
@@ -67,7 +67,8 @@ pub struct TicketRing {
 }
 
 impl TicketRing {
-    /// A ring with a random key of 48 bytes, which makes room for the first that is added.
+    /// A ring with a random key of 48 bytes. As long as it was not used, the first that is added takes its
+    /// place.
     pub fn new() -> Result<Arc<TicketRing>> {
         let key = key::random(key::SHORT)?;
         Ok(TicketRing::of(Entry::of_key(key, Makes::From(0)), true))
@@ -237,6 +238,8 @@ impl State {
     }
 
     fn maker(&mut self, now: Moment) -> Option<Arc<TicketKey>> {
+        // There is something to keep it for.
+        self.is_made_up = false;
         let making = self.making(now);
         self.entries[making].source.maker(now)
     }

@@ -34,9 +34,9 @@ fn change(
     guard::status(|| change(&*object(ring)?))
 }
 
-/// A new ring, for `tls_context_set_ticket_ring`. It has a random key of 48 bytes, which the first key
-/// or secret that is put in replaces, so that it works at once. Free it with `tls_ticket_ring_free`.
-/// Any thread.
+/// A new ring, for `tls_context_set_ticket_ring`. It works at once: it has a random key of 48 bytes. The
+/// first key or secret that is put in takes its place, unless a ticket was made with it or it was
+/// exported by then. Free it with `tls_ticket_ring_free`. Any thread.
 ///
 /// Returns NULL when out of memory, or without randomness (`TLS_ERR_INTERNAL`).
 #[no_mangle]

@@ -12,6 +12,8 @@ static size_t *fresh_length(void) {
 }
 
 static const char *const names[] = {"x"};
+static const void *const files[] = {"x"};
+static const size_t lengths[] = {1};
 
 /* X(KIND, RESULT, FLAGS, name, arguments): `h` is the handle. */
 #define ALL_FUNCTIONS(X) \
@@ -201,6 +203,22 @@ static const char *const names[] = {"x"};
     X(CONTEXT, STATUS, ANY_THREAD, tls_context_set_alpn_buffer, (h, "\x01x", 2)) \
     X(CONTEXT, STATUS, ANY_THREAD, tls_context_set_npn_protocols, (h, names, 1)) \
     X(CONTEXT, STATUS, ANY_THREAD, tls_context_set_npn_buffer, (h, "\x01x", 2)) \
+    X(CONTEXT, STATUS, ANY_THREAD, tls_context_set_ticket_ring, (h, good[TICKET_RING])) \
+    X(CONTEXT, STATUS, ANY_THREAD, tls_context_set_ticket_keys, (h, "x", 1)) \
+    X(CONTEXT, STATUS, ANY_THREAD, tls_context_ticket_keys, (h, buffer, 1)) \
+    X(CONTEXT, STATUS, ANY_THREAD, tls_context_set_num_tickets, (h, 2)) \
+    X(TICKET_RING, STATUS, FREE, tls_ticket_ring_free, (h)) \
+    X(TICKET_RING, MINUS, ANY_THREAD, tls_ticket_ring_key_count, (h)) \
+    X(TICKET_RING, STATUS, ANY_THREAD, tls_ticket_ring_rotate, (h)) \
+    X(TICKET_RING, STATUS, ANY_THREAD, tls_ticket_ring_add_key, (h, "x", 1)) \
+    X(TICKET_RING, STATUS, ANY_THREAD, tls_ticket_ring_add_secret, (h, "x", 1, 1000)) \
+    X(TICKET_RING, STATUS, ANY_THREAD, tls_ticket_ring_set_grace_period, (h, 0)) \
+    X(TICKET_RING, STATUS, ANY_THREAD, tls_ticket_ring_export, (h, buffer, sizeof buffer, fresh_length())) \
+    X(TICKET_RING, STATUS, ANY_THREAD, tls_ticket_ring_import, (h, "x", 1)) \
+    X(TICKET_RING, STATUS, ANY_THREAD, tls_ticket_ring_import_nginx, (h, files, lengths, 1)) \
+    X(TICKET_RING, STATUS, ANY_THREAD, tls_ticket_ring_import_haproxy, (h, "x", 1)) \
+    X(TICKET_RING, STATUS, ANY_THREAD, tls_ticket_ring_set_foreign_id_context, (h, "x", 1)) \
+    X(TICKET_RING, STATUS, ANY_THREAD, tls_ticket_ring_set_nginx_id_context, (h, files, lengths, 1, NULL, 0)) \
     X(PAIR, STATUS, ANY_THREAD, tls_secure_pair_set_alpn_protocols, (h, names, 1)) \
     X(PAIR, STATUS, ANY_THREAD, tls_secure_pair_set_alpn_buffer, (h, "\x01x", 2)) \
     X(PAIR, STATUS, ANY_THREAD, tls_secure_pair_set_npn_protocols, (h, names, 1)) \
@@ -292,6 +310,9 @@ static int64_t call_server_new_context(void *h) {
 static int64_t call_connect_options(void *h) {
     return (int64_t)(intptr_t)tls_connect(good[LOOP], 9, "127.0.0.1", h, NULL, NULL);
 }
+static int64_t call_context_ticket_ring(void *h) {
+    return tls_context_set_ticket_ring(good[CONTEXT], h);
+}
 static int64_t call_options_context(void *h) {
     return tls_connect_options_set_context(good[OPTIONS], h);
 }
@@ -309,6 +330,8 @@ const struct function functions[] = {
     ALL_FUNCTIONS(TABLE_ROW)
     {"tls_server_new (context)", CONTEXT, call_server_new_context, 0, false, false, true, false},
     {"tls_connect (options)", OPTIONS, call_connect_options, 0, false, false, true, true},
+    {"tls_context_set_ticket_ring (ring)", TICKET_RING, call_context_ticket_ring,
+        TLS_ERR_INVALID_HANDLE, true, false, true, false},
     {"tls_connect_options_set_context (context)", CONTEXT, call_options_context,
         TLS_ERR_INVALID_HANDLE, true, false, true, true},
     {"tls_connect_options_set_stream (stream)", STREAM, call_options_stream, TLS_ERR_INVALID_HANDLE,

@@ -5,7 +5,7 @@
 
 #include "support.h"
 
-enum kind { ERROR, CONTEXT, OPTIONS, CERTIFICATE, PAIR, LOOP, SERVER, STREAM, REQUEST, KINDS };
+enum kind { ERROR, CONTEXT, OPTIONS, CERTIFICATE, PAIR, LOOP, SERVER, STREAM, REQUEST, TICKET_RING, KINDS };
 
 struct function {
     const char *name;

@@ -91,7 +91,7 @@ void side_free(struct side *side) {
 }
 
 size_t shuttle_once(tls_secure_pair *from, tls_secure_pair *to, size_t split) {
-    static uint8_t bytes[64 * 1024];
+    static _Thread_local uint8_t bytes[64 * 1024];
     size_t size = split == 0 || split > sizeof bytes ? sizeof bytes : split;
     size_t moved = 0, length = 0;
     while (tls_secure_pair_take(from, bytes, size, &length) == TLS_OK && length > 0) {

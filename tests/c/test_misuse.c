@@ -19,6 +19,7 @@ static void make_all(void **handles) {
     handles[OPTIONS] = tls_connect_options_new();
     CHECK_OK(tls_connect_options_set_context(handles[OPTIONS], handles[CONTEXT]));
     handles[CERTIFICATE] = some_certificate();
+    handles[TICKET_RING] = tls_ticket_ring_new();
     handles[PAIR] = tls_secure_pair_new(handles[CONTEXT], 1, 0, 0);
     handles[LOOP] = tls_loop_new();
     handles[SERVER] = tls_server_new(handles[LOOP], handles[CONTEXT]);
@@ -34,6 +35,7 @@ static void free_all(void **handles) {
     close_question(&questions[handles == good]);
     CHECK_OK(tls_secure_pair_free(handles[PAIR]));
     CHECK_OK(tls_certificate_free(handles[CERTIFICATE]));
+    CHECK_OK(tls_ticket_ring_free(handles[TICKET_RING]));
     CHECK_OK(tls_connect_options_free(handles[OPTIONS]));
     CHECK_OK(tls_context_free(handles[CONTEXT]));
     CHECK_OK(tls_error_free(handles[ERROR]));
@@ -46,6 +48,7 @@ static void check_untouched(void) {
     CHECK_EQUAL(tls_stream_writable_length(good[STREAM]), 0);
     CHECK_EQUAL(tls_secure_pair_secure(good[PAIR]), 0);
     CHECK(tls_certificate_subject(good[CERTIFICATE]) != NULL);
+    CHECK_EQUAL(tls_ticket_ring_key_count(good[TICKET_RING]), 1);
     CHECK(tls_error_name(good[ERROR]) != NULL);
     CHECK_OK(tls_connect_options_set_servername(good[OPTIONS], "localhost"));
     CHECK_OK(tls_loop_run_once(good[LOOP], 0));
@@ -101,6 +104,8 @@ static void c003_free_twice(void) {
     CHECK_EQUAL(tls_secure_pair_free(handles[PAIR]), TLS_ERR_INVALID_HANDLE);
     CHECK_OK(tls_certificate_free(handles[CERTIFICATE]));
     CHECK_EQUAL(tls_certificate_free(handles[CERTIFICATE]), TLS_ERR_INVALID_HANDLE);
+    CHECK_OK(tls_ticket_ring_free(handles[TICKET_RING]));
+    CHECK_EQUAL(tls_ticket_ring_free(handles[TICKET_RING]), TLS_ERR_INVALID_HANDLE);
     CHECK_OK(tls_connect_options_free(handles[OPTIONS]));
     CHECK_EQUAL(tls_connect_options_free(handles[OPTIONS]), TLS_ERR_INVALID_HANDLE);
     CHECK_OK(tls_context_free(handles[CONTEXT]));
@@ -125,7 +130,7 @@ static void c003_free_twice(void) {
 
 static void c004_wrong_kind(void) {
     static const char *const names[KINDS] = {"an error", "a context", "options", "a certificate",
-        "a pair", "a loop", "a server", "a stream", "a request"};
+        "a pair", "a loop", "a server", "a stream", "a request", "a ticket ring"};
     make_all(good);
     for (size_t i = 0; i < function_count; i++) {
         const struct function *function = &functions[i];

@@ -34,6 +34,7 @@ static void c002_random_values(void) {
     good[CONTEXT] = server_context();
     good[OPTIONS] = tls_connect_options_new();
     good[CERTIFICATE] = some_certificate();
+    good[TICKET_RING] = tls_ticket_ring_new();
     good[PAIR] = tls_secure_pair_new(good[CONTEXT], 1, 0, 0);
     good[LOOP] = tls_loop_new();
     good[SERVER] = tls_server_new(good[LOOP], good[CONTEXT]);
@@ -65,6 +66,7 @@ static void c002_random_values(void) {
     close_question(&question);
     CHECK_OK(tls_secure_pair_free(good[PAIR]));
     CHECK_OK(tls_certificate_free(good[CERTIFICATE]));
+    CHECK_OK(tls_ticket_ring_free(good[TICKET_RING]));
     CHECK_OK(tls_connect_options_free(good[OPTIONS]));
     CHECK_OK(tls_context_free(good[CONTEXT]));
     CHECK_OK(tls_error_free(good[ERROR]));

@@ -114,6 +114,7 @@ fn c020_wrong_lengths_are_refused_and_zeros_are_not() {
 #[test]
 fn s85_nodes_form_is_for_short_keys() {
     let ring = empty();
+    ring.set_grace_period(0).unwrap();
     // The random one that is there first has it.
     let random = ring.key_of_48_bytes().unwrap();
     assert_ne!(*random, *empty().key_of_48_bytes().unwrap());
@@ -256,6 +257,20 @@ fn s85_a_ring_is_the_same_on_another_host() {
     late.import_at(&here.export_at(at(6_000)), at(2)).unwrap();
     assert_eq!(making(&late, 2), 3);
     assert_eq!(*here.export_at(at(6_000)), *late.export_at(at(2)));
+}
+
+#[test]
+fn s85_a_made_up_key_counts_once_it_was_used() {
+    let ring = empty();
+    let name = ring.maker().unwrap().name;
+    ring.rotate().unwrap();
+    assert_eq!(ring.count(), 2);
+    assert_eq!(ring.maker().unwrap().name, name);
+    // Having looked for another one is no use.
+    let ring = empty();
+    assert!(ring.opener(&[0; 16]).is_none());
+    ring.rotate().unwrap();
+    assert_eq!(ring.count(), 1);
 }
 
 #[test]
