@@ -79,6 +79,22 @@ typedef struct tls_connect_options tls_connect_options;
 /** A certificate: a peer's, which outlives its connection, or one that was parsed. */
 typedef struct tls_certificate tls_certificate;
 /**
+ * The keys that session tickets are made and opened with: AES-CBC with HMAC-SHA256. Hosts whose rings
+ * have the same keys resume each other's sessions, as far as tls_context_set_session_id_context allows
+ * it. Any thread, also while connections use it: each change counts as a whole, from the next ticket
+ * on.
+ *
+ * The newest key makes tickets, once its grace period is over; the older ones open what they once made,
+ * and the client then gets a new ticket. A ring has at most 16 keys and secrets: one more takes the
+ * place of the oldest, whose tickets lead to full handshakes from then on. Keys are wiped from memory
+ * when they are dropped, and no error text has any of them.
+ *
+ * Whoever has a key can read what TLS 1.2 connections said that were made or resumed with a ticket of
+ * it, however long ago: forward secrecy begins when the last copy of the key is gone. So let keys have
+ * short lives, and no copies on disks. TLS 1.3 connections are safe once they are over.
+ */
+typedef struct tls_ticket_ring tls_ticket_ring;
+/**
  * TLS without I/O: encrypted bytes in and out on one side, plaintext on the other.
  *
  * Inside a callback of the pair, start, feed, feed_eof, write and end are queued (the bytes are
@@ -1178,6 +1194,284 @@ tls_status tls_context_set_session_cache(tls_context *context,
  * Returns the number, 0 without a cache; -1 on failure (`TLS_ERR_INVALID_ARGUMENT`).
  */
 TLS_API int64_t tls_context_session_cache_count(const tls_context *context, int32_t what);
+
+/**
+ * Has servers that use this context make and open session tickets with the keys of a ring, from the
+ * next ticket on; without one, each context has a random key of its own. Any thread, at any time, also
+ * while the context is in use.
+ *
+ * - `ring`: may be that of other contexts as well, and may be freed afterwards.
+ *
+ * The ring of the context that a server or pair was made with counts, also for connections whose
+ * server name picks another context (`tls_server_add_context`). Clients have no use for it.
+ *
+ * Errors: none of its own.
+ */
+TLS_API
+tls_status tls_context_set_ticket_ring(tls_context *context,
+                                       tls_ticket_ring *ring);
+
+/**
+ * Has servers that use this context make and open session tickets with this key alone, from now on:
+ * in place of the ring that it had, which stays as it is. Any thread, at any time, also while the
+ * context is in use.
+ *
+ * - `keys`: random bytes, copied: a name of 16 bytes, 16 for HMAC, 16 for AES.
+ * - `length`: 48.
+ *
+ * Tickets of an earlier key are not known any more: to change keys without full handshakes, use a
+ * ring.
+ *
+ * Errors: `TLS_ERR_INVALID_ARGUMENT` (another length).
+ *
+ * Node: the option `ticketKeys`, `server.setTicketKeys`.
+ */
+TLS_API
+tls_status tls_context_set_ticket_keys(tls_context *context,
+                                       const void *keys,
+                                       size_t length);
+
+/**
+ * The key that session tickets are made with now, for `tls_context_set_ticket_keys` on another context
+ * or in another process. It is secret. Any thread, at any time.
+ *
+ * - `keys`: where to put it; not NULL.
+ * - `length`: 48.
+ *
+ * Errors: `TLS_ERR_INVALID_ARGUMENT` (another length), `TLS_ERR_INVALID_STATE` (the context has a ring
+ * whose key has 80 bytes: `tls_ticket_ring_export` has it).
+ *
+ * Node: `server.getTicketKeys`.
+ */
+TLS_API
+tls_status tls_context_ticket_keys(tls_context *context,
+                                   void *keys,
+                                   size_t length);
+
+/**
+ * Sets how many session tickets a client gets after a full handshake of TLS 1.3, where each is for one
+ * connection; after a resumption it gets one. Any thread, until the context's first use.
+ *
+ * - `count`: 0 to 32; 2 by default. 0: clients of TLS 1.3 cannot resume, unless the server keeps
+ *   sessions itself. On TLS 1.2 there is one, whatever this is.
+ *
+ * That of the context that a server or pair was made with counts, as for `tls_context_set_ticket_ring`.
+ *
+ * Errors: `TLS_ERR_INVALID_ARGUMENT`, `TLS_ERR_FROZEN`.
+ */
+TLS_API
+tls_status tls_context_set_num_tickets(tls_context *context,
+                                       size_t count);
+
+/**
+ * A new ring, for `tls_context_set_ticket_ring`. It works at once: it has a random key of 48 bytes. The
+ * first key or secret that is put in takes its place, unless a ticket was made with it or it was
+ * exported by then. Free it with `tls_ticket_ring_free`. Any thread.
+ *
+ * Returns NULL when out of memory, or without randomness (`TLS_ERR_INTERNAL`).
+ */
+TLS_API
+tls_ticket_ring *tls_ticket_ring_new(void);
+
+/**
+ * Frees a ring. Contexts that use it keep it, with the keys that it has. NULL is `TLS_OK`. Any thread.
+ */
+TLS_API
+tls_status tls_ticket_ring_free(tls_ticket_ring *ring);
+
+/**
+ * How many keys and secrets are in it, 1 to 16; -1 for a bad handle. Any thread.
+ */
+TLS_API int32_t tls_ticket_ring_key_count(const tls_ticket_ring *ring);
+
+/**
+ * Puts a fresh random key of 80 bytes in. It makes tickets after the grace period, or at once if it is
+ * the first. Any thread.
+ *
+ * With one host, call it every few hours. With several, call it on one of them, and give what
+ * `tls_ticket_ring_export` then has to the others before the grace period is over.
+ *
+ * Errors: `TLS_ERR_INTERNAL` (no randomness).
+ */
+TLS_API
+tls_status tls_ticket_ring_rotate(tls_ticket_ring *ring);
+
+/**
+ * Puts a key in that comes from elsewhere. It makes tickets after the grace period, or at once if it
+ * is the first. A key that is there already stays as and where it is. Any thread.
+ *
+ * - `key`: random bytes, copied: a name of 16 bytes, which everybody sees in the tickets, the key for
+ *   HMAC-SHA256, and the key for AES, both of 16 bytes (AES-128; what Node calls `ticketKeys`) or both
+ *   of 32 (AES-256).
+ * - `length`: 48 or 80.
+ *
+ * Errors: `TLS_ERR_INVALID_ARGUMENT` (another length; another key of the same name is there).
+ */
+TLS_API
+tls_status tls_ticket_ring_add_key(tls_ticket_ring *ring,
+                                   const void *key,
+                                   size_t length);
+
+/**
+ * Puts a secret in, from which each period of time gets a key of its own: hosts that have the secret
+ * have the keys, with no message between them. It makes tickets after the grace period, or at once if
+ * it is the first; a second secret replaces it so, on all hosts, without a gap. Any thread.
+ *
+ * - `secret`: random bytes, copied; not a password, which could be guessed.
+ * - `length`: 32 to 1,024.
+ * - `period_ms`: how long a key makes tickets, in milliseconds; one second to 30 days. The keys change
+ *   when the time since 1970 is a multiple of it. The same on all hosts.
+ *
+ * The keys of the period before and of the one after open tickets as well: so a ticket is good for one
+ * period at least and two at most, and clocks that differ by less than a period do no harm. Keys are
+ * 80 bytes of HKDF-SHA256 and are the same in all versions of the library.
+ *
+ * Whoever learns the secret has all keys of all times: there is no forward secrecy beyond its life.
+ *
+ * Errors: `TLS_ERR_INVALID_ARGUMENT`.
+ */
+TLS_API
+tls_status tls_ticket_ring_add_secret(tls_ticket_ring *ring,
+                                      const void *secret,
+                                      size_t length,
+                                      uint64_t period_ms);
+
+/**
+ * Sets for how long what is put in from now on opens tickets and makes none, so that all hosts have it
+ * when the first client comes with a ticket of it. Any thread.
+ *
+ * - `milliseconds`: longer than it takes until all hosts have a new key; 60,000 by default, 0: none,
+ *   at most seven days.
+ *
+ * Errors: `TLS_ERR_INVALID_ARGUMENT`.
+ */
+TLS_API
+tls_status tls_ticket_ring_set_grace_period(tls_ticket_ring *ring,
+                                            uint64_t milliseconds);
+
+/**
+ * Writes all keys and secrets of a ring, for `tls_ticket_ring_import` on another host or after a
+ * restart. The bytes are as secret as the keys: send them encrypted and only to who may have them,
+ * keep them from disks, and wipe them after use. Any thread.
+ *
+ * - `buffer`: where to put them; NULL only with capacity 0.
+ * - `capacity`: in bytes; 0 asks for the length alone.
+ * - `length`: where to put how many bytes they are; not NULL. Set also when they do not fit.
+ *
+ * The form is the library's own and has a version: a library reads what older ones wrote.
+ *
+ * Errors: `TLS_ERR_INVALID_ARGUMENT` (`length` is NULL; they do not fit, and nothing was written).
+ */
+TLS_API
+tls_status tls_ticket_ring_export(tls_ticket_ring *ring,
+                                  void *buffer,
+                                  size_t capacity,
+                                  size_t *length);
+
+/**
+ * Puts what `tls_ticket_ring_export` wrote in place of all that is in the ring. What makes tickets
+ * there makes them here at once; what is in its grace period there is in one here, of this ring's own
+ * length, which began when it first came. So the same bytes may come again and again. Any thread.
+ *
+ * - `data`, `length`: the bytes, whole.
+ *
+ * They have a checksum against accidents. It is none against people: take them only from those who
+ * may have the keys. The grace period and the session id context of others are not in them.
+ *
+ * Errors: `TLS_ERR_KEY` with the name `ERR_INVALID_TICKET_KEYS` (other bytes, cut short, altered, or
+ * of a newer version), `TLS_ERR_INVALID_ARGUMENT`. The ring is as it was then.
+ */
+TLS_API
+tls_status tls_ticket_ring_import(tls_ticket_ring *ring,
+                                  const void *data,
+                                  size_t length);
+
+/**
+ * Puts the keys of nginx's `ssl_session_ticket_key` in place of all that is in the ring: the first
+ * file makes tickets, at once, and the others open them. Any thread.
+ *
+ * - `files`: as many pointers to the contents of the files, in the order of nginx's configuration;
+ *   not NULL.
+ * - `lengths`: how many bytes each has: 48 or 80.
+ * - `count`: 1 to 16.
+ *
+ * Call it again after each rotation. A file has a name of 16 bytes, and then, of 48 bytes, 16 for AES
+ * and 16 for HMAC; of 80, 32 for HMAC and 32 for AES.
+ *
+ * The keys alone are not enough: see `tls_ticket_ring_set_nginx_id_context`.
+ *
+ * Errors: `TLS_ERR_KEY` with the name `ERR_INVALID_TICKET_KEYS` (a file of another length),
+ * `TLS_ERR_INVALID_ARGUMENT` (count; NULL; two different keys of one name). The ring is as it was then.
+ */
+TLS_API
+tls_status tls_ticket_ring_import_nginx(tls_ticket_ring *ring,
+                                        const void *const *files,
+                                        const size_t *lengths,
+                                        size_t count);
+
+/**
+ * Puts the keys of a file of HAProxy's `tls-ticket-keys` in place of all that is in the ring: the last
+ * but one makes tickets, at once; the last opens them, for the time when the next file has come to
+ * some hosts only. Any thread.
+ *
+ * - `data`, `length`: the file: three lines or more, each a key in Base64: a name of 16 bytes, then
+ *   16 for AES and 16 for HMAC, or 32 and 32. Of more than 16 lines the last ones count.
+ *
+ * Call it again after each change of the file. HAProxy's session id context is the text `haproxy`:
+ * set it with `tls_ticket_ring_set_foreign_id_context`.
+ *
+ * Errors: `TLS_ERR_KEY` with the name `ERR_INVALID_TICKET_KEYS`, `TLS_ERR_INVALID_ARGUMENT`. The ring
+ * is as it was then.
+ */
+TLS_API
+tls_status tls_ticket_ring_import_haproxy(tls_ticket_ring *ring,
+                                          const void *data,
+                                          size_t length);
+
+/**
+ * Says which session id context other servers have that share the keys: OpenSSL resumes only sessions
+ * of its own. Tickets that are made here carry theirs from then on, and tickets with theirs are taken.
+ * Any thread.
+ *
+ * - `id`: copied; `"haproxy"` for HAProxy.
+ * - `length`: 1 to 32; 0: nothing is shared any more.
+ *
+ * Sessions are resumed for the server name that they were made for alone (or none both times), and with
+ * a cipher that the context has. Where clients are asked for certificates, tickets stay our own: what
+ * the others demand of a certificate is not known here. Between the contexts of one ring nothing else
+ * counts then: what `tls_context_set_session_id_context` set does not part them.
+ *
+ * Errors: `TLS_ERR_INVALID_ARGUMENT`.
+ */
+TLS_API
+tls_status tls_ticket_ring_set_foreign_id_context(tls_ticket_ring *ring,
+                                                  const void *id,
+                                                  size_t length);
+
+/**
+ * The same for nginx, whose session id context comes from its certificates. Any thread.
+ *
+ * - `certificates`: as many pointers to PEM texts: each `ssl_certificate` of the server block that
+ *   is nginx's default for the address, in the order of its configuration; of each the first
+ *   certificate counts, so the file itself will do. Not NULL.
+ * - `lengths`: how many bytes each has.
+ * - `count`: at least 1.
+ * - `client_cas`, `client_cas_length`: the PEM text of its `ssl_client_certificate`; NULL and 0 if it
+ *   has none.
+ *
+ * It is SHA-1 of `HTTP`, of the SHA-1 of each certificate, the last one first, and of the SHA-1 of each
+ * CA's name. Set it again when nginx gets another certificate.
+ *
+ * Errors: `TLS_ERR_CERTIFICATE` (a text without a certificate), `TLS_ERR_INVALID_ARGUMENT`. What was
+ * set stays then.
+ */
+TLS_API
+tls_status tls_ticket_ring_set_nginx_id_context(tls_ticket_ring *ring,
+                                                const void *const *certificates,
+                                                const size_t *lengths,
+                                                size_t count,
+                                                const void *client_cas,
+                                                size_t client_cas_length);
 
 /**
  * Reads a certificate. Any thread.
