@@ -31,6 +31,7 @@ const facts = (socket) => ({
   servername: socket.servername,
   authorized: socket.authorized,
   authorizationError: socket.authorizationError ?? null,
+  reused: socket.isSessionReused(),
   alpn: socket.alpnProtocol || null,
   bits: socket.getPeerCertificate().bits,
 });

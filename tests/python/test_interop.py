@@ -239,3 +239,23 @@ def test_c073_sockets_refused(loop, certs, client_context, version):
         support.run_to_the_end(loop)
     ((error,),) = recorder.of("error")
     assert error.name == "CERT_HAS_EXPIRED"
+
+
+@pytest.mark.parametrize("tickets", [True, False], ids=["tickets", "no tickets"])
+def test_s78_the_module_resumes_our_session(certs, version, tickets):
+    theirs = ssl_server(certs, version)
+    if not tickets:
+        theirs.options |= ssl.OP_NO_TICKET
+    sessions = []
+    for turn in range(3):
+        pair = tlspair.SecurePair(support.client_context(certs))
+        pair.set_servername("localhost")
+        pair.on_session(lambda _pair, session: sessions.append(session))
+        pair.set_session(sessions[-1] if sessions else None)
+        peer = MemoryPeer(theirs, pair, server_side=True)
+        with pair:
+            peer.until(peer.tls.do_handshake)
+            assert pair.session_reused == peer.tls.session_reused == (turn > 0)
+            # The module's OpenSSL forgets sessions of connections that were not closed in order.
+            pair.end()
+            peer.until(peer.tls.unwrap)

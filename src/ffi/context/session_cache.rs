@@ -25,8 +25,8 @@ pub const TLS_SESSION_CACHE_ENTRIES: i32 = 3;
 /// the connection to the server stands. A session in the options comes first. TLS 1.3 tickets are used
 /// once, the newest first; of one server there are 8 at most. What was used longest ago gives way;
 /// sessions that expired, or with which a handshake failed, are dropped, and so are those above 16 KiB;
-/// what is dropped is wiped. An entry takes about 2 KiB. Pairs do not use the cache: they do not know
-/// where they are connected to.
+/// what is dropped is wiped. An entry takes 1 to 3 KiB, mostly for the server's certificate. Pairs do
+/// not use the cache: they do not know where they are connected to.
 ///
 /// Errors: `TLS_ERR_INVALID_ARGUMENT` (too many entries), `TLS_ERR_FROZEN`. Node: the session cache of
 /// `https.Agent`.
