@@ -2063,7 +2063,8 @@ TLS_API const char *tls_secure_pair_cipher_name(const tls_secure_pair *pair);
 TLS_API const char *tls_secure_pair_cipher_standard_name(const tls_secure_pair *pair);
 
 /**
- * The protocol version, `"TLSv1.3"`, otherwise as `tls_secure_pair_cipher_name`.
+ * The protocol version, `"TLSv1.3"`, otherwise as `tls_secure_pair_cipher_name`. In the newSession
+ * callback it is known already.
  */
 TLS_API const char *tls_secure_pair_protocol(const tls_secure_pair *pair);
 
@@ -2957,6 +2958,8 @@ tls_status tls_server_set_client_renegotiation(tls_server *server,
  * 1.2 there is one session for each full handshake; on TLS 1.3 as many as tickets are sent
  * (`tls_context_set_num_tickets`), also after a resumption. A TLS 1.3 client uses each once, so a
  * store should take it out when it is asked for it; a session of TLS 1.2 is used again.
+ * `tls_stream_protocol` tells which it is, here already; when a client comes back with it, nothing
+ * does, so keep the two apart.
  *
  * Node: `'newSession'`, which comes on TLS 1.2 only.
  */
@@ -3498,7 +3501,8 @@ TLS_API const char *tls_stream_cipher_name(const tls_stream *stream);
 TLS_API const char *tls_stream_cipher_standard_name(const tls_stream *stream);
 
 /**
- * The protocol version, `"TLSv1.3"`, otherwise as `tls_stream_cipher_name`.
+ * The protocol version, `"TLSv1.3"`, otherwise as `tls_stream_cipher_name`. In the newSession
+ * callback of a server it is known already.
  *
  * Node: `stream.getProtocol`.
  */

@@ -267,7 +267,8 @@ class Server(HasProtocols, Emitter):
         The session is sealed with the ticket keys of the server's context: a store can neither read
         nor alter it, and who shall resume it needs the same keys. While this or `on_resume_session` is
         set, clients get no stateless tickets, unless `set_session_tickets` says otherwise. A client of
-        TLS 1.3 uses a session once, one of TLS 1.2 uses it again. For connections to come.
+        TLS 1.3 uses a session once, one of TLS 1.2 uses it again; `stream.protocol` tells which it
+        is, here already. For connections to come.
         """
         return self._on("new_session", callback)
 

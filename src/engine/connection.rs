@@ -2,6 +2,7 @@
 //! out a vector, plaintext a buffer; the connection runs no callback of the user.
 
 use std::cell::OnceCell;
+use std::ffi::CStr;
 use std::sync::atomic::Ordering;
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use openssl::ssl::{SslOptions, SslVerifyMode, SslVersion};
 use openssl::x509::X509;
 
 use super::client_session::ClientSessions;
-use super::facts::Facts;
+use super::facts::{self, Facts};
 use super::failure::{self, FirstBytes};
 use super::handshake::Handshake;
 use super::renegotiation::Limit;
@@ -610,6 +611,13 @@ impl Connection {
             let reason = reason.as_ref().map_or(Ok(()), |name| Err(name.as_deref()));
             Box::new(Facts::gather(self.tls.ssl(), &self.handshake, reason))
         }))
+    }
+
+    /// The version, also while the peer is judged: who is told of a new session must know whether it
+    /// is for one use.
+    pub fn protocol(&self) -> Option<&'static CStr> {
+        let is_known = matches!(self.state, State::Judging) || self.facts().is_some();
+        is_known.then(|| facts::protocol(self.tls.ssl()))?
     }
 
     /// Why the peer is not authorized; `Some(None)`: it was not asked for a certificate.

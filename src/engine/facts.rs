@@ -1,9 +1,9 @@
 //! What is known about a connection once its handshake is over: gathered once, when first asked
 //! for, and only read from then on.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 
-use openssl::ssl::{NameType, SslRef};
+use openssl::ssl::{NameType, SslRef, SslVersion};
 
 use super::handshake::Handshake;
 
@@ -19,8 +19,6 @@ pub struct Facts {
     pub cipher_name: Option<CString>,
     /// IANA's name.
     pub cipher_standard_name: Option<CString>,
-    /// `TLSv1.3`
-    pub protocol: Option<CString>,
     /// Server: the name that the client asked for. Client: the name that we asked for.
     pub servername: Option<CString>,
     pub alpn_protocol: Option<CString>,
@@ -45,12 +43,22 @@ impl Facts {
             authorization_error: authorization.err().flatten().and_then(text),
             cipher_name: cipher.and_then(|cipher| text(cipher.name())),
             cipher_standard_name: cipher.and_then(|cipher| text(cipher.standard_name()?)),
-            protocol: text(ssl.version_str()),
             servername,
             alpn_protocol: ssl.selected_alpn_protocol().and_then(text),
             npn_protocol: handshake.npn_protocol(ssl).and_then(text),
             session_reused: ssl.session_reused(),
         }
+    }
+}
+
+/// `TLSv1.3`
+pub(super) fn protocol(ssl: &SslRef) -> Option<&'static CStr> {
+    match ssl.version2()? {
+        SslVersion::TLS1_3 => Some(c"TLSv1.3"),
+        SslVersion::TLS1_2 => Some(c"TLSv1.2"),
+        SslVersion::TLS1_1 => Some(c"TLSv1.1"),
+        SslVersion::TLS1 => Some(c"TLSv1"),
+        _ => None,
     }
 }
 

@@ -8,6 +8,7 @@ mod core;
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::ffi::CStr;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -443,6 +444,10 @@ impl SecurePair {
     pub fn with_facts<R>(&self, f: impl FnOnce(Option<&Facts>) -> R) -> R {
         let core = self.core.borrow();
         f(core.connection.as_ref().and_then(Connection::facts))
+    }
+
+    pub fn protocol(&self) -> Option<&'static CStr> {
+        self.core.borrow().connection.as_ref()?.protocol()
     }
 
     pub fn peer_certificate(&self) -> Option<Certificate> {

@@ -2,6 +2,7 @@
 //! travel is in `transfer.rs`, how it comes to be connected in `connect.rs`.
 
 use std::cell::{Cell, RefCell};
+use std::ffi::CStr;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -383,6 +384,10 @@ impl Stream {
     /// What is known; nothing before the handshake is over.
     pub fn with_facts<R>(&self, f: impl FnOnce(Option<&Facts>) -> R) -> R {
         f(self.io.borrow().connection.facts())
+    }
+
+    pub fn protocol(&self) -> Option<&'static CStr> {
+        self.io.borrow().connection.protocol()
     }
 
     /// A client's session for a later resumption, if there is one by now.

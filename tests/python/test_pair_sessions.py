@@ -31,6 +31,7 @@ class Server:
         self.answer = lambda id, request: request.resolve_session(self.kept.get(id))
 
     def keep(self, pair, id, session):
+        assert pair.protocol in VERSIONS and not pair.secure
         self.told.append((pair, id, session))
         self.kept[id] = session
 

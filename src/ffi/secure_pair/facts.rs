@@ -78,10 +78,14 @@ pub extern "C" fn tls_secure_pair_cipher_standard_name(
     fact(pair, |facts| facts.cipher_standard_name.as_deref())
 }
 
-/// The protocol version, `"TLSv1.3"`, otherwise as `tls_secure_pair_cipher_name`.
+/// The protocol version, `"TLSv1.3"`, otherwise as `tls_secure_pair_cipher_name`. In the newSession
+/// callback it is known already.
 #[no_mangle]
 pub extern "C" fn tls_secure_pair_protocol(pair: *const tls_secure_pair) -> *const c_char {
-    fact(pair, |facts| facts.protocol.as_deref())
+    guard::value(std::ptr::null(), || {
+        let protocol = object(pair)?.pair.protocol();
+        Ok(protocol.map_or(std::ptr::null(), CStr::as_ptr))
+    })
 }
 
 /// On a server, the name that the client asked for; on a client, the one that was sent; NULL if

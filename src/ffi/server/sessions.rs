@@ -70,6 +70,8 @@ fn count_of(what: i32) -> Result<Count> {
 /// 1.2 there is one session for each full handshake; on TLS 1.3 as many as tickets are sent
 /// (`tls_context_set_num_tickets`), also after a resumption. A TLS 1.3 client uses each once, so a
 /// store should take it out when it is asked for it; a session of TLS 1.2 is used again.
+/// `tls_stream_protocol` tells which it is, here already; when a client comes back with it, nothing
+/// does, so keep the two apart.
 ///
 /// Node: `'newSession'`, which comes on TLS 1.2 only.
 #[no_mangle]

@@ -139,12 +139,16 @@ pub extern "C" fn tls_stream_cipher_standard_name(stream: *const tls_stream) -> 
     fact(stream, |facts| facts.cipher_standard_name.as_deref())
 }
 
-/// The protocol version, `"TLSv1.3"`, otherwise as `tls_stream_cipher_name`.
+/// The protocol version, `"TLSv1.3"`, otherwise as `tls_stream_cipher_name`. In the newSession
+/// callback of a server it is known already.
 ///
 /// Node: `stream.getProtocol`.
 #[no_mangle]
 pub extern "C" fn tls_stream_protocol(stream: *const tls_stream) -> *const c_char {
-    fact(stream, |facts| facts.protocol.as_deref())
+    guard::value(std::ptr::null(), || {
+        let protocol = object(stream)?.stream.protocol();
+        Ok(protocol.map_or(std::ptr::null(), CStr::as_ptr))
+    })
 }
 
 /// On a server, the name that the client asked for; on a client, the one that was sent; NULL if
