@@ -1441,6 +1441,10 @@ tls_status tls_ticket_ring_import_haproxy(tls_ticket_ring *ring,
  * the others demand of a certificate is not known here. Between the contexts of one ring nothing else
  * counts then: what `tls_context_set_session_id_context` set does not part them.
  *
+ * Share with servers that serve the same names to the same clients. One that insists on client
+ * certificates, where this one does not, would have to look again at a session that was resumed, as
+ * nginx does: a ticket from here has none.
+ *
  * Errors: `TLS_ERR_INVALID_ARGUMENT`.
  */
 TLS_API
@@ -1456,8 +1460,8 @@ tls_status tls_ticket_ring_set_foreign_id_context(tls_ticket_ring *ring,
  *   certificate counts, so the file itself will do. Not NULL.
  * - `lengths`: how many bytes each has.
  * - `count`: at least 1.
- * - `client_cas`, `client_cas_length`: the PEM text of its `ssl_client_certificate`; NULL and 0 if it
- *   has none.
+ * - `client_cas`, `client_cas_length`: the PEM text of its `ssl_client_certificate`; NULL and 0 if its
+ *   `ssl_verify_client` is off: then it does not count.
  *
  * It is SHA-1 of `HTTP`, of the SHA-1 of each certificate, the last one first, and of the SHA-1 of each
  * CA's name. Set it again when nginx gets another certificate.

@@ -1,5 +1,5 @@
 // The stranger from Node: peer.js client|server OPTIONS, with Node's own names for the options,
-// files in place of PEM text, and
+// files in place of PEM text, ticketKeys in Base64, and
 //   version   the only protocol version
 //   destroy   drop the connection, without close_notify: the client when its input ends, the server
 //             after its first answer
@@ -21,6 +21,7 @@ for (const name of ['ca', 'cert', 'crl', 'key', 'pfx']) {
 // Node takes one revocation list from a text.
 if (options.crl) options.crl = options.crl.toString().match(/-----BEGIN[^]*?-----END .*\n/g);
 if (anyName) options.checkServerIdentity = () => undefined;
+if (options.ticketKeys) options.ticketKeys = Buffer.from(options.ticketKeys, 'base64');
 if (version) options.minVersion = options.maxVersion = version;
 
 const tell = (report) => fs.writeSync(2, JSON.stringify(report) + '\n');
@@ -29,6 +30,7 @@ const facts = (socket) => ({
   cipher: socket.getCipher().name,
   standardName: socket.getCipher().standardName,
   servername: socket.servername,
+  reused: socket.isSessionReused(),
   authorized: socket.authorized,
   authorizationError: socket.authorizationError ?? null,
   reused: socket.isSessionReused(),
@@ -82,5 +84,6 @@ if (role === 'client') {
   const server = tls.createServer(options, (socket) => serve(socket, layers));
   server.on('tlsClientError', (error) => tell({ clientError: error.code }));
   const place = options.path ? [options.path] : [0, '127.0.0.1'];
-  server.listen(...place, () => tell({ port: options.path ?? server.address().port }));
+  const ticketKeys = server.getTicketKeys().toString('base64');
+  server.listen(...place, () => tell({ port: options.path ?? server.address().port, ticketKeys }));
 }

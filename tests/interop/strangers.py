@@ -27,7 +27,8 @@ CURL = {version: ["--tlsv" + version[4:], "--tls-max", version[4:]] for version 
 
 def need(program):
     """The program's path; without it the test is skipped."""
-    path = shutil.which(program)
+    # Where servers are, and not everybody looks.
+    path = shutil.which(program, path=os.environ["PATH"] + os.pathsep + "/usr/sbin")
     if path is None:
         pytest.skip(f"{program} is not installed")
     return path
