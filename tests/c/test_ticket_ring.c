@@ -348,6 +348,43 @@ static void s85_files_of_others(void) {
     CHECK_OK(tls_context_free(context));
 }
 
+/* As if each context were that of another server: their own marks part them, the shared one does not,
+ * and it leads around no client certificate. */
+static void s23_s85_a_session_id_context_of_others(void) {
+    for (size_t i = 0; i < 2; i++) {
+        tls_ticket_ring *ring = tls_ticket_ring_new();
+        tls_context *one = servers_with(ring), *other = servers_with(ring), *asking = servers_with(ring);
+        tls_context *clients = clients_of(versions[i]);
+        CHECK_OK(tls_context_set_session_id_context(one, "one", 3));
+        CHECK_OK(tls_context_set_client_auth(asking, TLS_CLIENT_AUTH_REQUEST));
+        struct session session = {0};
+        CHECK(!visit(one, clients, &session));
+        CHECK(!visit_with_copy(other, clients, &session));
+        CHECK_OK(tls_ticket_ring_set_foreign_id_context(ring, "fleet", 5));
+        /* Its own sessions from before are still its own. */
+        CHECK(visit_with_copy(one, clients, &session));
+        CHECK(!visit_with_copy(other, clients, &session));
+        CHECK(visit(one, clients, &session));
+        if (i == 0) {
+            /* On TLS 1.2 there is no new ticket unless the key is an old one. */
+            CHECK(!visit(other, clients, &session));
+        }
+        CHECK(visit(other, clients, &session));
+        CHECK(visit(one, clients, &session));
+        CHECK(!visit_with_copy(asking, clients, &session));
+        CHECK_OK(tls_ticket_ring_set_foreign_id_context(ring, "others", 6));
+        CHECK(!visit_with_copy(one, clients, &session));
+        CHECK_OK(tls_ticket_ring_set_foreign_id_context(ring, NULL, 0));
+        CHECK(!visit_with_copy(other, clients, &session));
+        free(session.bytes);
+        CHECK_OK(tls_ticket_ring_free(ring));
+        CHECK_OK(tls_context_free(one));
+        CHECK_OK(tls_context_free(other));
+        CHECK_OK(tls_context_free(asking));
+        CHECK_OK(tls_context_free(clients));
+    }
+}
+
 static void s85_number_of_tickets(void) {
     tls_context *servers = server_context(), *clients = client_context();
     CHECK_ARGUMENT(tls_context_set_num_tickets(servers, 33));
@@ -516,6 +553,7 @@ int main(int argc, char **argv) {
     RUN(s85_a_ring_for_other_hosts);
     RUN(s85_hosts_with_one_secret);
     RUN(s85_files_of_others);
+    RUN(s23_s85_a_session_id_context_of_others);
     RUN(s85_number_of_tickets);
     RUN(s85_names_share_the_ring);
     RUN(c105_s85_keys_change_in_a_handshake);

@@ -41,6 +41,15 @@ class Visitor:
     def forget(self):
         self.path.unlink()
 
+    def go_between(self, one, other):
+        """A session made at each of the two is resumed at the other, and with what that gave, back again."""
+        for first, second in ((one, other), (other, one)):
+            assert not self.visit(first)
+            assert self.visit(second)
+            assert self.visit(first)
+            self.forget()
+        assert not self.visit(other)
+
     def renew(self, port):
         """Come away with a session of the newest key. On TLS 1.2 s_client does not save a new ticket that
         comes in a resumption; that it comes, tests/c/test_ticket_ring.c shows.
@@ -79,15 +88,7 @@ def test_s85_nginx(loop, certs, tmp_path, visitor, ring, server, length):
     ring.import_nginx([first])
     nginx_id(ring, certs, "server")
     with fleet.nginx(loop, certs, tmp_path / "nginx", [first]) as port:
-        # Made there, resumed here, and with what we gave for it there again.
-        assert not visitor.visit(port)
-        assert visitor.visit(server.port)
-        assert visitor.visit(port)
-        visitor.forget()
-        # Made here.
-        assert not visitor.visit(server.port)
-        assert visitor.visit(port)
-        assert visitor.visit(server.port)
+        visitor.go_between(port, server.port)
         # Rotated here before it is there: the old key still opens, and the new one is not known there.
         ring.import_nginx([second, first])
         assert visitor.visit(server.port, keep=False)
@@ -169,12 +170,7 @@ def test_s85_haproxy(loop, certs, tmp_path, visitor, ring, server, length):
     ring.import_haproxy(fleet.haproxy_file(keys[:3]))
     ring.set_foreign_id_context(b"haproxy")
     with fleet.haproxy(loop, certs, tmp_path / "haproxy", keys[:3]) as port:
-        assert not visitor.visit(port)
-        assert visitor.visit(server.port)
-        assert visitor.visit(port)
-        visitor.forget()
-        assert not visitor.visit(server.port)
-        assert visitor.visit(port)
+        visitor.go_between(port, server.port)
         # The next key has come here already: what it makes, the last key there opens.
         ring.import_haproxy(fleet.haproxy_file(keys[1:]))
         assert visitor.visit(server.port)
