@@ -28,7 +28,7 @@ void check_run(const char *name, check_function test) {
     state.run++;
     int before = open_descriptors();
     /* A test that hangs ends the program by SIGALRM. */
-    alarm((unsigned)(60 * patience()));
+    alarm((unsigned)(150 * patience()));
     test();
     alarm(0);
     /* A thread that looked a name up may be about to let go of its loop. */

@@ -214,7 +214,9 @@ static void c096_dropped_at_once(void) {
         }
     }
     if (runs_natively()) {
-        CHECK(resident_kib() - before < 1024);
+        /* A busy machine lets more of them be open at once in one round than in another; 1 KiB lost of
+         * each would be 3 MiB. */
+        CHECK(resident_kib() - before < 2048);
     }
     struct witness client = {0};
     rig_connect_secure(&rig, &client);
