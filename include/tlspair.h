@@ -682,13 +682,16 @@ TLS_API const char *tls_error_verify_subject(const tls_error *error);
 TLS_API size_t tls_error_openssl_count(const tls_error *error);
 
 /**
- * The packed code (`ERR_get_error`) of entry `index`, 0 being the oldest; 0 if there is none.
+ * OpenSSL's packed code (`ERR_get_error`) of an entry; 0 if there is none.
+ *
+ * - `index`: which entry, 0 being the oldest.
  */
 TLS_API uint64_t tls_error_openssl_code(const tls_error *error, size_t index);
 
 /**
- * OpenSSL's text of entry `index`, 0 being the oldest; NULL if there is none. It lives as long as
- * the error.
+ * OpenSSL's text of an entry; NULL if there is none. It lives as long as the error.
+ *
+ * - `index`: which entry, 0 being the oldest.
  */
 TLS_API const char *tls_error_openssl_text(const tls_error *error, size_t index);
 
@@ -746,7 +749,7 @@ TLS_API tls_status tls_context_free(tls_context *context);
 TLS_API tls_status tls_context_set_cert(tls_context *context, const void *pem, size_t length);
 
 /**
- * The same from a file of at most 16 MiB.
+ * Does what `tls_context_set_cert` does, from a file of at most 16 MiB.
  *
  * - `path`: bytes as the system takes them, NUL-terminated; not NULL.
  *
@@ -779,7 +782,7 @@ tls_status tls_context_set_key(tls_context *context,
                                const char *passphrase);
 
 /**
- * The same from a file of at most 16 MiB.
+ * Does what `tls_context_set_key` does, from a file of at most 16 MiB.
  *
  * - `path`: as for `tls_context_set_cert_file`.
  * - `passphrase`: as for `tls_context_set_key`.
@@ -810,8 +813,12 @@ tls_status tls_context_set_identity(tls_context *context,
                                     const char *passphrase);
 
 /**
- * The same from two files, which may be one and the same. Errors: those of
- * `tls_context_set_identity`, and `TLS_ERR_FILE` with the errno.
+ * Does what `tls_context_set_identity` does, from two files, which may be one and the same.
+ *
+ * - `cert_path`, `key_path`: bytes as the system takes them, NUL-terminated; not NULL.
+ * - `passphrase`: as for `tls_context_set_key`.
+ *
+ * Errors: those of `tls_context_set_identity`, and `TLS_ERR_FILE` with the errno.
  */
 TLS_API
 tls_status tls_context_set_identity_file(tls_context *context,
@@ -836,8 +843,11 @@ tls_status tls_context_set_identity_file(tls_context *context,
 TLS_API tls_status tls_context_add_ca(tls_context *context, const void *pem, size_t length);
 
 /**
- * The same from a file of at most 16 MiB. Errors: those of `tls_context_add_ca`, and `TLS_ERR_FILE`
- * with the errno.
+ * Does what `tls_context_add_ca` does, from a file of at most 16 MiB.
+ *
+ * - `path`: bytes as the system takes them, NUL-terminated; not NULL.
+ *
+ * Errors: those of `tls_context_add_ca`, and `TLS_ERR_FILE` with the errno.
  */
 TLS_API tls_status tls_context_add_ca_file(tls_context *context, const char *path);
 
@@ -874,8 +884,11 @@ TLS_API tls_status tls_context_clear_ca(tls_context *context);
 TLS_API tls_status tls_context_add_crl(tls_context *context, const void *pem, size_t length);
 
 /**
- * The same from a file of at most 16 MiB. Errors: those of `tls_context_add_crl`, and
- * `TLS_ERR_FILE` with the errno.
+ * Does what `tls_context_add_crl` does, from a file of at most 16 MiB.
+ *
+ * - `path`: bytes as the system takes them, NUL-terminated; not NULL.
+ *
+ * Errors: those of `tls_context_add_crl`, and `TLS_ERR_FILE` with the errno.
  */
 TLS_API tls_status tls_context_add_crl_file(tls_context *context, const char *path);
 
@@ -936,7 +949,11 @@ TLS_API tls_status tls_context_set_min_version(tls_context *context, const char 
 
 /**
  * Sets the highest protocol version; `TLSv1.3` by default. The rest is as for
- * `tls_context_set_min_version`. Node: the option `maxVersion`.
+ * `tls_context_set_min_version`.
+ *
+ * - `version`: as there.
+ *
+ * Node: the option `maxVersion`.
  */
 TLS_API tls_status tls_context_set_max_version(tls_context *context, const char *version);
 
@@ -995,7 +1012,7 @@ tls_status tls_context_set_pfx(tls_context *context,
                                const char *passphrase);
 
 /**
- * The same from a file of at most 16 MiB.
+ * Does what `tls_context_set_pfx` does, from a file of at most 16 MiB.
  *
  * - `path`: bytes as the system takes them, NUL-terminated; not NULL.
  * - `passphrase`: as for `tls_context_set_pfx`.
@@ -1041,8 +1058,11 @@ TLS_API tls_status tls_context_set_groups(tls_context *context, const char *grou
 TLS_API tls_status tls_context_set_dhparam(tls_context *context, const void *pem, size_t length);
 
 /**
- * The same from a file of at most 16 MiB. Errors: those of `tls_context_set_dhparam`, and
- * `TLS_ERR_FILE` with the errno.
+ * Does what `tls_context_set_dhparam` does, from a file of at most 16 MiB.
+ *
+ * - `path`: bytes as the system takes them, NUL-terminated; not NULL.
+ *
+ * Errors: those of `tls_context_set_dhparam`, and `TLS_ERR_FILE` with the errno.
  */
 TLS_API tls_status tls_context_set_dhparam_file(tls_context *context, const char *path);
 
@@ -1123,12 +1143,12 @@ tls_status tls_context_set_alpn_protocols(tls_context *context,
                                           size_t count);
 
 /**
- * The same from one buffer in which each name stands behind a byte with its length, as Node takes
- * it in a `Buffer`: `"\x02h2\x08http/1.1"`.
+ * Does what `tls_context_set_alpn_protocols` does, from one buffer in which each name stands behind
+ * a byte with its length, as Node takes it in a `Buffer`: `"\x02h2\x08http/1.1"`.
  *
  * - `data`, `length`: in bytes; copied.
  *
- * Errors: as above, also for a length that does not fit.
+ * Errors: those of `tls_context_set_alpn_protocols`, also for a length that does not fit.
  */
 TLS_API
 tls_status tls_context_set_alpn_buffer(tls_context *context,
@@ -1152,12 +1172,12 @@ tls_status tls_context_set_npn_protocols(tls_context *context,
                                          size_t count);
 
 /**
- * The same from one buffer in which each name stands behind a byte with its length, as Node takes
- * it in a `Buffer`: `"\x02h2\x08http/1.1"`.
+ * Does what `tls_context_set_npn_protocols` does, from one buffer in which each name stands behind a
+ * byte with its length, as Node takes it in a `Buffer`: `"\x02h2\x08http/1.1"`.
  *
  * - `data`, `length`: in bytes; copied.
  *
- * Errors: as above, also for a length that does not fit.
+ * Errors: those of `tls_context_set_npn_protocols`, also for a length that does not fit.
  */
 TLS_API
 tls_status tls_context_set_npn_buffer(tls_context *context,
@@ -1453,7 +1473,8 @@ tls_status tls_ticket_ring_set_foreign_id_context(tls_ticket_ring *ring,
                                                   size_t length);
 
 /**
- * The same for nginx, whose session id context comes from its certificates. Any thread.
+ * Does what `tls_ticket_ring_set_foreign_id_context` does, for nginx, whose session id context comes
+ * from its certificates. Any thread.
  *
  * - `certificates`: as many pointers to PEM texts: each `ssl_certificate` of the server block that
  *   is nginx's default for the address, in the order of its configuration; of each the first
@@ -1592,7 +1613,9 @@ const char *tls_certificate_subject_field(const tls_certificate *certificate,
                                           size_t index);
 
 /**
- * The same of the issuer.
+ * One attribute of the issuer: the rest is as for `tls_certificate_subject_field`.
+ *
+ * - `name`, `index`: as there.
  *
  * Node: `getPeerCertificate().issuer.CN`.
  */
@@ -1904,6 +1927,8 @@ tls_status tls_secure_pair_take(tls_secure_pair *pair,
  * event comes inside the call that reads the last byte: write what you still have to write after
  * it returns, and only then end. Feed again what was not consumed.
  *
+ * - `buffer`, `capacity`, `length`: as for `tls_secure_pair_take`.
+ *
  * Errors: `TLS_ERR_INVALID_ARGUMENT`.
  */
 TLS_API
@@ -2101,12 +2126,12 @@ tls_status tls_secure_pair_set_alpn_protocols(tls_secure_pair *pair,
                                               size_t count);
 
 /**
- * The same from one buffer in which each name stands behind a byte with its length, as Node takes
- * it in a `Buffer`: `"\x02h2\x08http/1.1"`.
+ * Does what `tls_secure_pair_set_alpn_protocols` does, from one buffer in which each name stands
+ * behind a byte with its length, as Node takes it in a `Buffer`: `"\x02h2\x08http/1.1"`.
  *
  * - `data`, `length`: in bytes; copied.
  *
- * Errors: as above, also for a length that does not fit.
+ * Errors: those of `tls_secure_pair_set_alpn_protocols`, also for a length that does not fit.
  */
 TLS_API
 tls_status tls_secure_pair_set_alpn_buffer(tls_secure_pair *pair,
@@ -2130,12 +2155,12 @@ tls_status tls_secure_pair_set_npn_protocols(tls_secure_pair *pair,
                                              size_t count);
 
 /**
- * The same from one buffer in which each name stands behind a byte with its length, as Node takes
- * it in a `Buffer`: `"\x02h2\x08http/1.1"`.
+ * Does what `tls_secure_pair_set_npn_protocols` does, from one buffer in which each name stands
+ * behind a byte with its length, as Node takes it in a `Buffer`: `"\x02h2\x08http/1.1"`.
  *
  * - `data`, `length`: in bytes; copied.
  *
- * Errors: as above, also for a length that does not fit.
+ * Errors: those of `tls_secure_pair_set_npn_protocols`, also for a length that does not fit.
  */
 TLS_API
 tls_status tls_secure_pair_set_npn_buffer(tls_secure_pair *pair,
@@ -2145,6 +2170,8 @@ tls_status tls_secure_pair_set_npn_buffer(tls_secure_pair *pair,
 /**
  * Adds a context for a client that asks for a name, or replaces it: `tls_server_add_context` for the
  * pair of a server. Before the pair starts; any thread, one at a time.
+ *
+ * - `hostname`, `context`: as there.
  *
  * Errors: those of `tls_server_add_context`, and `TLS_ERR_INVALID_STATE` for the pair of a client or
  * once it has started.
@@ -2158,7 +2185,10 @@ tls_status tls_secure_pair_add_context(tls_secure_pair *pair,
  * Removes what `tls_secure_pair_add_context` added for a name. Before the pair starts; any thread, one
  * at a time.
  *
- * Errors: those of `tls_server_remove_context`, and `TLS_ERR_INVALID_STATE` as above.
+ * - `hostname`: as it was added; not NULL.
+ *
+ * Errors: those of `tls_server_remove_context`, and `TLS_ERR_INVALID_STATE` for the pair of a client
+ * or once it has started.
  */
 TLS_API
 tls_status tls_secure_pair_remove_context(tls_secure_pair *pair,
@@ -2219,6 +2249,8 @@ tls_status tls_secure_pair_on_ready(tls_secure_pair *pair,
 /**
  * Sets how often the peer may renegotiate, as `tls_server_set_client_renegotiation` does for a
  * server; it holds for the pair of a client as well. Any thread, one at a time.
+ *
+ * - `limit`, `window_ms`: as there.
  *
  * Errors: `TLS_ERR_INVALID_ARGUMENT`.
  */
@@ -2354,10 +2386,11 @@ tls_status tls_request_resolve_context(tls_request *request,
                                        tls_context *context);
 
 /**
- * Answers whether a peer's certificate is accepted (1) or not (0). Any thread, inside the callback
- * that brought the request or later.
+ * Answers whether a peer's certificate is accepted. Any thread, inside the callback that brought the
+ * request or later.
  *
  * - `request`: as for `tls_request_resolve_context`.
+ * - `accepted`: 1 if it is, 0 if not.
  *
  * What is not accepted is treated like a certificate that failed verification: the connection is
  * refused, or goes on as not authorized where that was allowed.
@@ -2365,7 +2398,9 @@ tls_status tls_request_resolve_context(tls_request *request,
  * Errors: `TLS_ERR_INVALID_ARGUMENT` for anything but 0 and 1, or if the request is about something
  * else; it is not used up. Node: what `checkServerIdentity` returns.
  */
-TLS_API tls_status tls_request_resolve_verdict(tls_request *request, int accepted);
+TLS_API
+tls_status tls_request_resolve_verdict(tls_request *request,
+                                       int accepted);
 
 /**
  * Answers what is kept under the id of a session. Any thread, inside the callback that brought the
@@ -2830,14 +2865,17 @@ tls_status tls_server_set_alpn_protocols(tls_server *server,
                                          size_t count);
 
 /**
- * The same from one buffer in which each name stands behind a byte with its length, as Node takes
- * it in a `Buffer`: `"\x02h2\x08http/1.1"`.
+ * Does what `tls_server_set_alpn_protocols` does, from one buffer in which each name stands behind a
+ * byte with its length, as Node takes it in a `Buffer`: `"\x02h2\x08http/1.1"`.
  *
  * - `data`, `length`: in bytes; copied.
  *
- * Errors: as above, also for a length that does not fit.
+ * Errors: those of `tls_server_set_alpn_protocols`, also for a length that does not fit.
  */
-TLS_API tls_status tls_server_set_alpn_buffer(tls_server *server, const void *data, size_t length);
+TLS_API
+tls_status tls_server_set_alpn_buffer(tls_server *server,
+                                      const void *data,
+                                      size_t length);
 
 /**
  * Sets the NPN protocols that are told to clients which ask, on TLS 1.2 and before: NPN is older
@@ -2856,12 +2894,12 @@ tls_status tls_server_set_npn_protocols(tls_server *server,
                                         size_t count);
 
 /**
- * The same from one buffer in which each name stands behind a byte with its length, as Node takes
- * it in a `Buffer`: `"\x02h2\x08http/1.1"`.
+ * Does what `tls_server_set_npn_protocols` does, from one buffer in which each name stands behind a
+ * byte with its length, as Node takes it in a `Buffer`: `"\x02h2\x08http/1.1"`.
  *
  * - `data`, `length`: in bytes; copied.
  *
- * Errors: as above, also for a length that does not fit.
+ * Errors: those of `tls_server_set_npn_protocols`, also for a length that does not fit.
  */
 TLS_API tls_status tls_server_set_npn_buffer(tls_server *server, const void *data, size_t length);
 
@@ -3196,12 +3234,12 @@ tls_status tls_connect_options_set_alpn_protocols(tls_connect_options *options,
                                                   size_t count);
 
 /**
- * The same from one buffer in which each name stands behind a byte with its length, as Node takes
- * it in a `Buffer`: `"\x02h2\x08http/1.1"`.
+ * Does what `tls_connect_options_set_alpn_protocols` does, from one buffer in which each name stands
+ * behind a byte with its length, as Node takes it in a `Buffer`: `"\x02h2\x08http/1.1"`.
  *
  * - `data`, `length`: in bytes; copied.
  *
- * Errors: as above, also for a length that does not fit.
+ * Errors: those of `tls_connect_options_set_alpn_protocols`, also for a length that does not fit.
  */
 TLS_API
 tls_status tls_connect_options_set_alpn_buffer(tls_connect_options *options,
@@ -3225,12 +3263,12 @@ tls_status tls_connect_options_set_npn_protocols(tls_connect_options *options,
                                                  size_t count);
 
 /**
- * The same from one buffer in which each name stands behind a byte with its length, as Node takes
- * it in a `Buffer`: `"\x02h2\x08http/1.1"`.
+ * Does what `tls_connect_options_set_npn_protocols` does, from one buffer in which each name stands
+ * behind a byte with its length, as Node takes it in a `Buffer`: `"\x02h2\x08http/1.1"`.
  *
  * - `data`, `length`: in bytes; copied.
  *
- * Errors: as above, also for a length that does not fit.
+ * Errors: those of `tls_connect_options_set_npn_protocols`, also for a length that does not fit.
  */
 TLS_API
 tls_status tls_connect_options_set_npn_buffer(tls_connect_options *options,

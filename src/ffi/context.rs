@@ -113,7 +113,7 @@ pub unsafe extern "C" fn tls_context_set_cert(
     })
 }
 
-/// The same from a file of at most 16 MiB.
+/// Does what `tls_context_set_cert` does, from a file of at most 16 MiB.
 ///
 /// - `path`: bytes as the system takes them, NUL-terminated; not NULL.
 ///
@@ -160,7 +160,7 @@ pub unsafe extern "C" fn tls_context_set_key(
     })
 }
 
-/// The same from a file of at most 16 MiB.
+/// Does what `tls_context_set_key` does, from a file of at most 16 MiB.
 ///
 /// - `path`: as for `tls_context_set_cert_file`.
 /// - `passphrase`: as for `tls_context_set_key`.
@@ -210,8 +210,12 @@ pub unsafe extern "C" fn tls_context_set_identity(
     })
 }
 
-/// The same from two files, which may be one and the same. Errors: those of
-/// `tls_context_set_identity`, and `TLS_ERR_FILE` with the errno.
+/// Does what `tls_context_set_identity` does, from two files, which may be one and the same.
+///
+/// - `cert_path`, `key_path`: bytes as the system takes them, NUL-terminated; not NULL.
+/// - `passphrase`: as for `tls_context_set_key`.
+///
+/// Errors: those of `tls_context_set_identity`, and `TLS_ERR_FILE` with the errno.
 #[no_mangle]
 pub unsafe extern "C" fn tls_context_set_identity_file(
     context: *mut tls_context,
@@ -257,8 +261,11 @@ pub unsafe extern "C" fn tls_context_add_ca(
     })
 }
 
-/// The same from a file of at most 16 MiB. Errors: those of `tls_context_add_ca`, and `TLS_ERR_FILE`
-/// with the errno.
+/// Does what `tls_context_add_ca` does, from a file of at most 16 MiB.
+///
+/// - `path`: bytes as the system takes them, NUL-terminated; not NULL.
+///
+/// Errors: those of `tls_context_add_ca`, and `TLS_ERR_FILE` with the errno.
 #[no_mangle]
 pub unsafe extern "C" fn tls_context_add_ca_file(
     context: *mut tls_context,
@@ -311,8 +318,11 @@ pub unsafe extern "C" fn tls_context_add_crl(
     })
 }
 
-/// The same from a file of at most 16 MiB. Errors: those of `tls_context_add_crl`, and
-/// `TLS_ERR_FILE` with the errno.
+/// Does what `tls_context_add_crl` does, from a file of at most 16 MiB.
+///
+/// - `path`: bytes as the system takes them, NUL-terminated; not NULL.
+///
+/// Errors: those of `tls_context_add_crl`, and `TLS_ERR_FILE` with the errno.
 #[no_mangle]
 pub unsafe extern "C" fn tls_context_add_crl_file(
     context: *mut tls_context,
@@ -407,7 +417,11 @@ pub unsafe extern "C" fn tls_context_set_min_version(
 }
 
 /// Sets the highest protocol version; `TLSv1.3` by default. The rest is as for
-/// `tls_context_set_min_version`. Node: the option `maxVersion`.
+/// `tls_context_set_min_version`.
+///
+/// - `version`: as there.
+///
+/// Node: the option `maxVersion`.
 #[no_mangle]
 pub unsafe extern "C" fn tls_context_set_max_version(
     context: *mut tls_context,

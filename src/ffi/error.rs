@@ -216,7 +216,9 @@ pub extern "C" fn tls_error_openssl_count(error: *const tls_error) -> usize {
     number(error, 0, |error| error.openssl.len())
 }
 
-/// The packed code (`ERR_get_error`) of entry `index`, 0 being the oldest; 0 if there is none.
+/// OpenSSL's packed code (`ERR_get_error`) of an entry; 0 if there is none.
+///
+/// - `index`: which entry, 0 being the oldest.
 #[no_mangle]
 pub extern "C" fn tls_error_openssl_code(error: *const tls_error, index: usize) -> u64 {
     number(error, 0, |error| {
@@ -224,8 +226,9 @@ pub extern "C" fn tls_error_openssl_code(error: *const tls_error, index: usize) 
     })
 }
 
-/// OpenSSL's text of entry `index`, 0 being the oldest; NULL if there is none. It lives as long as
-/// the error.
+/// OpenSSL's text of an entry; NULL if there is none. It lives as long as the error.
+///
+/// - `index`: which entry, 0 being the oldest.
 #[no_mangle]
 pub extern "C" fn tls_error_openssl_text(error: *const tls_error, index: usize) -> *const c_char {
     text(error, |error| {

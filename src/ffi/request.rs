@@ -104,10 +104,11 @@ pub extern "C" fn tls_request_resolve_context(
     })
 }
 
-/// Answers whether a peer's certificate is accepted (1) or not (0). Any thread, inside the callback
-/// that brought the request or later.
+/// Answers whether a peer's certificate is accepted. Any thread, inside the callback that brought the
+/// request or later.
 ///
 /// - `request`: as for `tls_request_resolve_context`.
+/// - `accepted`: 1 if it is, 0 if not.
 ///
 /// What is not accepted is treated like a certificate that failed verification: the connection is
 /// refused, or goes on as not authorized where that was allowed.

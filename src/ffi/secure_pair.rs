@@ -423,6 +423,8 @@ pub unsafe extern "C" fn tls_secure_pair_take(
 /// event comes inside the call that reads the last byte: write what you still have to write after
 /// it returns, and only then end. Feed again what was not consumed.
 ///
+/// - `buffer`, `capacity`, `length`: as for `tls_secure_pair_take`.
+///
 /// Errors: `TLS_ERR_INVALID_ARGUMENT`.
 #[no_mangle]
 pub unsafe extern "C" fn tls_secure_pair_read(

@@ -103,7 +103,9 @@ pub unsafe extern "C" fn tls_certificate_subject_field(
     unsafe { field(certificate, name, index, |details| &details.subject_fields) }
 }
 
-/// The same of the issuer.
+/// One attribute of the issuer: the rest is as for `tls_certificate_subject_field`.
+///
+/// - `name`, `index`: as there.
 ///
 /// Node: `getPeerCertificate().issuer.CN`.
 #[no_mangle]

@@ -30,12 +30,12 @@ pub unsafe extern "C" fn tls_connect_options_set_alpn_protocols(
     })
 }
 
-/// The same from one buffer in which each name stands behind a byte with its length, as Node takes
-/// it in a `Buffer`: `"\x02h2\x08http/1.1"`.
+/// Does what `tls_connect_options_set_alpn_protocols` does, from one buffer in which each name stands
+/// behind a byte with its length, as Node takes it in a `Buffer`: `"\x02h2\x08http/1.1"`.
 ///
 /// - `data`, `length`: in bytes; copied.
 ///
-/// Errors: as above, also for a length that does not fit.
+/// Errors: those of `tls_connect_options_set_alpn_protocols`, also for a length that does not fit.
 #[no_mangle]
 pub unsafe extern "C" fn tls_connect_options_set_alpn_buffer(
     options: *mut tls_connect_options,
@@ -73,12 +73,12 @@ pub unsafe extern "C" fn tls_connect_options_set_npn_protocols(
     })
 }
 
-/// The same from one buffer in which each name stands behind a byte with its length, as Node takes
-/// it in a `Buffer`: `"\x02h2\x08http/1.1"`.
+/// Does what `tls_connect_options_set_npn_protocols` does, from one buffer in which each name stands
+/// behind a byte with its length, as Node takes it in a `Buffer`: `"\x02h2\x08http/1.1"`.
 ///
 /// - `data`, `length`: in bytes; copied.
 ///
-/// Errors: as above, also for a length that does not fit.
+/// Errors: those of `tls_connect_options_set_npn_protocols`, also for a length that does not fit.
 #[no_mangle]
 pub unsafe extern "C" fn tls_connect_options_set_npn_buffer(
     options: *mut tls_connect_options,

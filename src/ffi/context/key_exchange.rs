@@ -55,8 +55,11 @@ pub unsafe extern "C" fn tls_context_set_dhparam(
     })
 }
 
-/// The same from a file of at most 16 MiB. Errors: those of `tls_context_set_dhparam`, and
-/// `TLS_ERR_FILE` with the errno.
+/// Does what `tls_context_set_dhparam` does, from a file of at most 16 MiB.
+///
+/// - `path`: bytes as the system takes them, NUL-terminated; not NULL.
+///
+/// Errors: those of `tls_context_set_dhparam`, and `TLS_ERR_FILE` with the errno.
 #[no_mangle]
 pub unsafe extern "C" fn tls_context_set_dhparam_file(
     context: *mut tls_context,

@@ -51,7 +51,7 @@ pub unsafe extern "C" fn tls_context_set_pfx(
     })
 }
 
-/// The same from a file of at most 16 MiB.
+/// Does what `tls_context_set_pfx` does, from a file of at most 16 MiB.
 ///
 /// - `path`: bytes as the system takes them, NUL-terminated; not NULL.
 /// - `passphrase`: as for `tls_context_set_pfx`.

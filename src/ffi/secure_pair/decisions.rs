@@ -126,6 +126,8 @@ pub(super) fn ask(hooks: &Hooks, question: &Question, request: &Arc<Request>) ->
 /// Adds a context for a client that asks for a name, or replaces it: `tls_server_add_context` for the
 /// pair of a server. Before the pair starts; any thread, one at a time.
 ///
+/// - `hostname`, `context`: as there.
+///
 /// Errors: those of `tls_server_add_context`, and `TLS_ERR_INVALID_STATE` for the pair of a client or
 /// once it has started.
 #[no_mangle]
@@ -148,7 +150,10 @@ pub unsafe extern "C" fn tls_secure_pair_add_context(
 /// Removes what `tls_secure_pair_add_context` added for a name. Before the pair starts; any thread, one
 /// at a time.
 ///
-/// Errors: those of `tls_server_remove_context`, and `TLS_ERR_INVALID_STATE` as above.
+/// - `hostname`: as it was added; not NULL.
+///
+/// Errors: those of `tls_server_remove_context`, and `TLS_ERR_INVALID_STATE` for the pair of a client
+/// or once it has started.
 #[no_mangle]
 pub unsafe extern "C" fn tls_secure_pair_remove_context(
     pair: *mut tls_secure_pair,
@@ -263,6 +268,8 @@ pub extern "C" fn tls_secure_pair_on_ready(
 
 /// Sets how often the peer may renegotiate, as `tls_server_set_client_renegotiation` does for a
 /// server; it holds for the pair of a client as well. Any thread, one at a time.
+///
+/// - `limit`, `window_ms`: as there.
 ///
 /// Errors: `TLS_ERR_INVALID_ARGUMENT`.
 #[no_mangle]

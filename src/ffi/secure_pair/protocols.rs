@@ -29,12 +29,12 @@ pub unsafe extern "C" fn tls_secure_pair_set_alpn_protocols(
     })
 }
 
-/// The same from one buffer in which each name stands behind a byte with its length, as Node takes
-/// it in a `Buffer`: `"\x02h2\x08http/1.1"`.
+/// Does what `tls_secure_pair_set_alpn_protocols` does, from one buffer in which each name stands
+/// behind a byte with its length, as Node takes it in a `Buffer`: `"\x02h2\x08http/1.1"`.
 ///
 /// - `data`, `length`: in bytes; copied.
 ///
-/// Errors: as above, also for a length that does not fit.
+/// Errors: those of `tls_secure_pair_set_alpn_protocols`, also for a length that does not fit.
 #[no_mangle]
 pub unsafe extern "C" fn tls_secure_pair_set_alpn_buffer(
     pair: *mut tls_secure_pair,
@@ -70,12 +70,12 @@ pub unsafe extern "C" fn tls_secure_pair_set_npn_protocols(
     })
 }
 
-/// The same from one buffer in which each name stands behind a byte with its length, as Node takes
-/// it in a `Buffer`: `"\x02h2\x08http/1.1"`.
+/// Does what `tls_secure_pair_set_npn_protocols` does, from one buffer in which each name stands
+/// behind a byte with its length, as Node takes it in a `Buffer`: `"\x02h2\x08http/1.1"`.
 ///
 /// - `data`, `length`: in bytes; copied.
 ///
-/// Errors: as above, also for a length that does not fit.
+/// Errors: those of `tls_secure_pair_set_npn_protocols`, also for a length that does not fit.
 #[no_mangle]
 pub unsafe extern "C" fn tls_secure_pair_set_npn_buffer(
     pair: *mut tls_secure_pair,

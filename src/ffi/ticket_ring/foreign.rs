@@ -87,7 +87,8 @@ pub unsafe extern "C" fn tls_ticket_ring_set_foreign_id_context(
     })
 }
 
-/// The same for nginx, whose session id context comes from its certificates. Any thread.
+/// Does what `tls_ticket_ring_set_foreign_id_context` does, for nginx, whose session id context comes
+/// from its certificates. Any thread.
 ///
 /// - `certificates`: as many pointers to PEM texts: each `ssl_certificate` of the server block that
 ///   is nginx's default for the address, in the order of its configuration; of each the first
