@@ -1,6 +1,8 @@
 # The C programs of the examples, the benchmarks and the tests.
 find_package(OpenSSL 3.0 QUIET)
 find_package(Threads REQUIRED)
+find_path(HIREDIS_INCLUDE_DIR hiredis/async.h)
+find_library(HIREDIS_LIBRARY hiredis)
 
 # tlspair_c_options(TARGET): C11 and the warnings that all our C is free of
 function(tlspair_c_options target)
@@ -10,13 +12,18 @@ function(tlspair_c_options target)
 endfunction()
 
 # tlspair_add_program(NAME SOURCE): linked with what the file includes: <tlspair.h> the shared
-# library, <openssl/...> OpenSSL. Where there is none to link with, programs that use it directly
-# are left out (TARGET NAME then does not exist).
+# library, <openssl/...> OpenSSL, <hiredis/...> hiredis. Where there is none to link with, programs
+# that use it directly are left out (TARGET NAME then does not exist).
 function(tlspair_add_program name source)
     file(STRINGS "${source}" uses_openssl REGEX "^#include <openssl/" LIMIT_COUNT 1)
+    file(STRINGS "${source}" uses_hiredis REGEX "^#include <hiredis/" LIMIT_COUNT 1)
     file(STRINGS "${source}" uses_tlspair REGEX "^#include <tlspair\\.h>" LIMIT_COUNT 1)
     if(uses_openssl AND NOT OpenSSL_FOUND)
         message(STATUS "tlspair: ${name} is left out: it uses OpenSSL, and there is none here")
+        return()
+    endif()
+    if(uses_hiredis AND NOT (HIREDIS_INCLUDE_DIR AND HIREDIS_LIBRARY))
+        message(STATUS "tlspair: ${name} is left out: it uses hiredis, and there is none here")
         return()
     endif()
     add_executable(${name} "${source}")
@@ -27,6 +34,10 @@ function(tlspair_add_program name source)
     endif()
     if(uses_openssl)
         target_link_libraries(${name} PRIVATE OpenSSL::SSL OpenSSL::Crypto)
+    endif()
+    if(uses_hiredis)
+        target_include_directories(${name} SYSTEM PRIVATE "${HIREDIS_INCLUDE_DIR}")
+        target_link_libraries(${name} PRIVATE "${HIREDIS_LIBRARY}")
     endif()
 endfunction()
 

@@ -168,7 +168,8 @@ class Stranger:
 def until(loop, done, *strangers):
     """Turn the loop until `done()`; what the strangers said is in the failure."""
     try:
-        support.run_until(loop, done)
+        # What a stranger says does not wake the loop.
+        support.run_until(loop, done, turn=0.005)
     except AssertionError as error:
         raise AssertionError(f"{error}: {strangers}") from None
 

@@ -48,12 +48,12 @@ def between(context, low, high):
     context.set_min_version(low)
 
 
-def run_until(loop, done, deadline=DEADLINE):
-    """Turn the loop until `done()`."""
+def run_until(loop, done, deadline=DEADLINE, turn=0.05):
+    """Turn the loop until `done()`, which is looked at after `turn` seconds at the latest."""
     end = time.monotonic() + deadline
     while not done():
         assert time.monotonic() < end, "not done in time"
-        loop.run_once(0.05)
+        loop.run_once(turn)
 
 
 def run_to_the_end(loop, deadline=DEADLINE):
