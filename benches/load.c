@@ -6,8 +6,11 @@
  *   load echo port=N pid=N connections=N size=N              one message under way per connection
  *   load burst port=N pid=N [connections=8]                  1 byte asks for 64 writes of 64 bytes
  *   load idle port=N pid=N [connections=2000]                64 bytes there and back, then silence
+ *   load cached port=N pid=N [sessions=20000]                as handshake, until so many sessions are kept
+ *   load pending port=N pid=N [connections=2000]             a hello that offers a session and gets no answer
  *
- * With seconds=N and warm=N. Prints one line of name=value; any error ends it with status 1.
+ * With seconds=N, warm=N and version=1.2 or 1.3; with first_thread=1 only the CPU of the server's first
+ * thread counts. Prints one line of name=value; any error ends it with status 1.
  */
 #define _GNU_SOURCE
 #include "bench.h"
@@ -33,8 +36,12 @@
 #define SETUP_SECONDS 120
 /* Memory is read when the servers have certainly come to rest. */
 #define IDLE_SECONDS 1.0
+/* On a busy machine a run goes on until it has this many, within SETUP_SECONDS. */
+#define FEWEST_OPERATIONS 100
+/* Sessions that are made before memory is looked at. */
+#define CACHED_BEFORE 200
 
-enum mode { HANDSHAKE, ECHO, BURST, IDLE };
+enum mode { HANDSHAKE, ECHO, BURST, IDLE, CACHED, PENDING };
 enum state { CONNECTING, HANDSHAKING, OPEN, SILENT };
 
 struct connection {
@@ -50,7 +57,9 @@ struct connection {
 };
 
 static enum mode mode;
-static bool resume;
+static bool resume, is_tls12;
+/* From now on nobody is answered. */
+static bool held;
 static int server_port, server_pid, epoll_fd;
 static size_t request_length, reply_length;
 static SSL_CTX *context;
@@ -200,6 +209,7 @@ static void on_reply(struct connection *connection)
     operations++;
     switch (mode) {
     case HANDSHAKE:
+    case CACHED:
         restart(connection);
         break;
     case ECHO:
@@ -207,6 +217,7 @@ static void on_reply(struct connection *connection)
         request(connection);
         break;
     case IDLE:
+    case PENDING:
         connection->state = SILENT;
         settled++;
         break;
@@ -231,9 +242,11 @@ static void advance(struct connection *connection)
                 fail(connection, result, "handshake");
             return;
         }
+        if (held)
+            die("a handshake that offers a session was not held");
         connection->state = OPEN;
         resumptions += SSL_session_reused(ssl);
-        if (!connection->counted && mode != IDLE)
+        if (!connection->counted && mode != IDLE && mode != PENDING)
             settled++;
         connection->counted = true;
         request(connection);
@@ -250,7 +263,7 @@ static void advance(struct connection *connection)
         connection->awaited -= (size_t)length;
         if (connection->awaited == 0) {
             on_reply(connection);
-            if (mode == HANDSHAKE)
+            if (mode == HANDSHAKE || mode == CACHED)
                 return;
         }
     }
@@ -264,6 +277,7 @@ static void on_event(struct connection *connection, uint32_t events)
             die("the connection was refused");
         connection->state = HANDSHAKING;
         advance(connection);
+        settled += held;
     } else if (events & (EPOLLIN | EPOLLERR | EPOLLHUP)) {
         ssize_t count = recv(connection->fd, received, sizeof received, 0);
         if (count < 0 && errno == EAGAIN)
@@ -293,11 +307,17 @@ static void run_for(double seconds)
         turn(100);
 }
 
-static void connect_all(int count)
+/* They offer the session, if there is one. */
+static struct connection *connect_all(int count, SSL_SESSION *session)
 {
     struct connection *connections = calloc((size_t)count, sizeof *connections);
     if (connections == NULL)
         die("out of memory");
+    for (int i = 0; session != NULL && i < count; i++) {
+        SSL_SESSION_up_ref(session);
+        connections[i].session = session;
+    }
+    settled = 0;
     double limit = seconds_of(CLOCK_MONOTONIC) + SETUP_SECONDS;
     int started = 0;
     while (settled < count) {
@@ -307,14 +327,65 @@ static void connect_all(int count)
         if (seconds_of(CLOCK_MONOTONIC) > limit)
             die("%d of %d connections after %d s", settled, count, SETUP_SECONDS);
     }
+    return connections;
+}
+
+/* Turns until so many sessions were made by full handshakes. TLS 1.3 makes one for each of two tickets. */
+static void make_sessions(long count)
+{
+    double limit = seconds_of(CLOCK_MONOTONIC) + SETUP_SECONDS;
+    long wanted = operations + count / (is_tls12 ? 1 : 2);
+    while (operations < wanted) {
+        turn(100);
+        if (seconds_of(CLOCK_MONOTONIC) > limit)
+            die("not enough sessions after %d s", SETUP_SECONDS);
+    }
+}
+
+/* What the server has grown by since, for each of them. */
+static void report_memory(long count, long rss)
+{
+    printf("count=%ld kib_each=%.3f\n", count, (double)(process_rss_kib(server_pid) - rss) / (double)count);
+}
+
+static void run_idle(int connections)
+{
+    long rss = process_rss_kib(server_pid);
+    connect_all(connections, NULL);
+    run_for(IDLE_SECONDS);
+    report_memory(connections, rss);
+}
+
+static void run_cached(int connections, long sessions)
+{
+    connect_all(connections, NULL);
+    make_sessions(CACHED_BEFORE);
+    long rss = process_rss_kib(server_pid);
+    make_sessions(sessions);
+    report_memory(sessions, rss);
+}
+
+static void run_pending(int connections)
+{
+    SSL_SESSION *session = connect_all(1, NULL)->session;
+    if (session == NULL)
+        die("the server gave no session");
+    long rss = process_rss_kib(server_pid);
+    resume = held = true;
+    connect_all(connections, session);
+    run_for(IDLE_SECONDS);
+    report_memory(connections, rss);
 }
 
 static void prepare(void)
 {
     context = SSL_CTX_new(TLS_client_method());
-    SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION);
+    SSL_CTX_set_min_proto_version(context, is_tls12 ? TLS1_2_VERSION : TLS1_3_VERSION);
+    SSL_CTX_set_max_proto_version(context, is_tls12 ? TLS1_2_VERSION : TLS1_3_VERSION);
     SSL_CTX_set_ciphersuites(context, "TLS_AES_128_GCM_SHA256");
-    SSL_CTX_set1_groups_list(context, "X25519");
+    SSL_CTX_set_cipher_list(context, "ECDHE-ECDSA-AES128-GCM-SHA256");
+    /* TLS 1.2 wants the certificate's curve in the list too. */
+    SSL_CTX_set1_groups_list(context, is_tls12 ? "X25519:P-256" : "X25519");
     SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
     SSL_CTX_sess_set_new_cb(context, on_new_session);
@@ -330,8 +401,8 @@ static void prepare(void)
 
 static enum mode mode_of(const char *name)
 {
-    static const char *const names[] = {"handshake", "echo", "burst", "idle"};
-    for (int i = 0; i < 4; i++)
+    static const char *const names[] = {"handshake", "echo", "burst", "idle", "cached", "pending"};
+    for (int i = 0; i < 6; i++)
         if (strcmp(name, names[i]) == 0)
             return (enum mode)i;
     die("unknown mode %s", name);
@@ -340,16 +411,19 @@ static enum mode mode_of(const char *name)
 int main(int argc, char **argv)
 {
     if (argc < 2)
-        die("usage: load handshake|echo|burst|idle port=N pid=N ...");
+        die("usage: load handshake|echo|burst|idle|cached|pending port=N pid=N ...");
     alarm(LIFETIME_SECONDS);
     signal(SIGPIPE, SIG_IGN);
     mode = mode_of(argv[1]);
-    static const int usual_connections[] = {8, 50, 8, 2000};
+    static const int usual_connections[] = {8, 50, 8, 2000, 8, 2000};
     int connections = (int)option_number(argc, argv, "connections", usual_connections[mode]);
     double seconds = option_number(argc, argv, "seconds", 1), warm = option_number(argc, argv, "warm", 0.2);
     server_port = (int)option_number(argc, argv, "port", 0);
     server_pid = (int)option_number(argc, argv, "pid", 0);
     resume = option_number(argc, argv, "resume", 0) != 0;
+    is_tls12 = strcmp(option(argc, argv, "version", "1.3"), "1.2") == 0;
+    bool first_thread = option_number(argc, argv, "first_thread", 0) != 0;
+    long sessions = (long)option_number(argc, argv, "sessions", 20000);
     request_length = mode == ECHO ? (size_t)option_number(argc, argv, "size", 64) : mode == IDLE ? 64 : 1;
     reply_length = mode == BURST ? BURST_COUNT * BURST_SIZE : request_length;
     if (connections < 1 || connections > MAX_CONNECTIONS || request_length < 1 || request_length > MAX_MESSAGE)
@@ -358,19 +432,28 @@ int main(int argc, char **argv)
     if (mode == BURST)
         message[0] = BURST_REQUEST;
 
-    long rss = process_rss_kib(server_pid);
-    connect_all(connections);
-    if (mode == IDLE) {
-        run_for(IDLE_SECONDS);
-        printf("connections=%d kib_each=%.3f\n", connections, (double)(process_rss_kib(server_pid) - rss) / connections);
+    switch (mode) {
+    case IDLE:
+        run_idle(connections);
         return 0;
+    case CACHED:
+        run_cached(connections, sessions);
+        return 0;
+    case PENDING:
+        run_pending(connections);
+        return 0;
+    default:
+        break;
     }
+    connect_all(connections, NULL);
     run_for(warm);
     long operations_before = operations, resumptions_before = resumptions;
-    double cpu = process_cpu(server_pid), own = seconds_of(CLOCK_PROCESS_CPUTIME_ID), wall = seconds_of(CLOCK_MONOTONIC);
+    double cpu = process_cpu(server_pid, first_thread), own = seconds_of(CLOCK_PROCESS_CPUTIME_ID), wall = seconds_of(CLOCK_MONOTONIC);
     run_for(seconds);
+    while (operations - operations_before < FEWEST_OPERATIONS && seconds_of(CLOCK_MONOTONIC) - wall < SETUP_SECONDS)
+        turn(100);
     wall = seconds_of(CLOCK_MONOTONIC) - wall;
-    cpu = process_cpu(server_pid) - cpu;
+    cpu = process_cpu(server_pid, first_thread) - cpu;
     own = seconds_of(CLOCK_PROCESS_CPUTIME_ID) - own;
     long done = operations - operations_before;
     if (done == 0)

@@ -5,9 +5,11 @@
 #include "bench.h"
 
 #include <dirent.h>
+#include <stdbool.h>
 
-/* CPU seconds of all its threads. schedstat counts nanoseconds; stat counts clock ticks of 10 ms. */
-static double process_cpu(int pid)
+/* CPU seconds of all its threads, or of the first one only. schedstat counts nanoseconds; stat counts
+ * clock ticks of 10 ms. */
+static double process_cpu(int pid, bool first_thread_only)
 {
     char path[300];
     snprintf(path, sizeof path, "/proc/%d/task", pid);
@@ -16,7 +18,7 @@ static double process_cpu(int pid)
         die("%s cannot be read", path);
     double total = 0;
     for (struct dirent *task; (task = readdir(tasks)) != NULL;) {
-        if (task->d_name[0] == '.')
+        if (task->d_name[0] == '.' || (first_thread_only && atoi(task->d_name) != pid))
             continue;
         snprintf(path, sizeof path, "/proc/%d/task/%.20s/schedstat", pid, task->d_name);
         FILE *file = fopen(path, "r");

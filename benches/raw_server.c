@@ -2,10 +2,15 @@
  * The baseline: an echo server as one writes it by hand, with epoll and OpenSSL on the socket
  * (SSL_set_fd), TCP_NODELAY, reading until WANT_READ. One thread.
  *
- *   raw_server cert=FILE key=FILE [port=0]        prints its OpenSSL and, when it listens, "port N"
+ *   raw_server cert=FILE key=FILE [port=0] [keep=tickets]
+ *
+ * Prints its OpenSSL and, when it listens, "port N". Sessions are kept in tickets; `cache`: inside
+ * OpenSSL; `store`: outside, in a table; `hold`: inside OpenSSL, and who offers one on TLS 1.3 waits for
+ * ever in the client-hello callback.
  */
 #define _GNU_SOURCE
 #include "bench.h"
+#include "store.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -136,6 +141,8 @@ static enum outcome handshake(struct connection *connection)
         return echo(connection);
     }
     int error = SSL_get_error(connection->ssl, result);
+    if (error == SSL_ERROR_WANT_CLIENT_HELLO_CB)
+        return GOES_ON;
     if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE)
         return FAILED;
     watch(connection, error == SSL_ERROR_WANT_WRITE);
@@ -174,6 +181,56 @@ static void accept_all(int listener)
     }
 }
 
+static int keep_session(SSL *ssl, SSL_SESSION *session)
+{
+    (void)ssl;
+    unsigned int id_length;
+    const unsigned char *id = SSL_SESSION_get_id(session, &id_length);
+    unsigned char *bytes = NULL;
+    int length = i2d_SSL_SESSION(session, &bytes);
+    if (length <= 0)
+        die("a session cannot be serialised");
+    store_put(id, id_length, bytes, (size_t)length);
+    OPENSSL_free(bytes);
+    return 0;
+}
+
+static SSL_SESSION *stored_session(SSL *ssl, const unsigned char *id, int length, int *counts)
+{
+    (void)ssl;
+    *counts = 0;
+    const struct stored *stored = store_find(id, (size_t)length);
+    if (stored == NULL)
+        return NULL;
+    const unsigned char *bytes = stored->data;
+    return d2i_SSL_SESSION(NULL, &bytes, (long)stored->length);
+}
+
+static int hold(SSL *ssl, int *alert, void *argument)
+{
+    (void)alert, (void)argument;
+    const unsigned char *identities;
+    size_t length;
+    int offers = SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_psk, &identities, &length);
+    return offers ? SSL_CLIENT_HELLO_RETRY : SSL_CLIENT_HELLO_SUCCESS;
+}
+
+static void keep_sessions(SSL_CTX *made, const char *how)
+{
+    if (strcmp(how, "tickets") == 0)
+        return;
+    SSL_CTX_set_options(made, SSL_OP_NO_TICKET);
+    if (strcmp(how, "store") == 0) {
+        SSL_CTX_set_session_cache_mode(made, SSL_SESS_CACHE_SERVER | SSL_SESS_CACHE_NO_INTERNAL);
+        SSL_CTX_sess_set_new_cb(made, keep_session);
+        SSL_CTX_sess_set_get_cb(made, stored_session);
+    } else if (strcmp(how, "hold") == 0) {
+        SSL_CTX_set_client_hello_cb(made, hold, NULL);
+    } else if (strcmp(how, "cache") != 0) {
+        die("unknown way to keep sessions: %s", how);
+    }
+}
+
 static SSL_CTX *new_context(const char *cert, const char *key)
 {
     SSL_CTX *made = SSL_CTX_new(TLS_server_method());
@@ -209,6 +266,7 @@ int main(int argc, char **argv)
     alarm(LIFETIME_SECONDS);
     signal(SIGPIPE, SIG_IGN);
     context = new_context(option_file(argc, argv, "cert"), option_file(argc, argv, "key"));
+    keep_sessions(context, option(argc, argv, "keep", "tickets"));
     int listener = listen_on((int)option_number(argc, argv, "port", 0));
     epoll_fd = epoll_create1(0);
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};
