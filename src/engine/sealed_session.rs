@@ -5,8 +5,12 @@
 //! `version(1) key name(16) nonce(12) ciphertext tag(16)`; the associated data are what stands before
 //! the nonce and the session's id.
 
+use std::sync::OnceLock;
+
+use openssl::cipher::{Cipher, CipherRef};
+use openssl::cipher_ctx::CipherCtx;
+use openssl::error::ErrorStack;
 use openssl::rand::rand_bytes;
-use openssl::symm::{decrypt_aead, encrypt_aead, Cipher};
 
 use crate::context::TicketRing;
 use crate::sys::error_queue;
@@ -17,23 +21,39 @@ const NAME_LENGTH: usize = 16;
 const NONCE_LENGTH: usize = 12;
 const TAG_LENGTH: usize = 16;
 const HEADER_LENGTH: usize = 1 + NAME_LENGTH;
+const OVERHEAD: usize = HEADER_LENGTH + NONCE_LENGTH + TAG_LENGTH;
 
 /// `None`: OpenSSL would not.
 pub fn seal(ring: &TicketRing, session: &Secret, id: &[u8]) -> Option<Vec<u8>> {
     let (name, key) = ring.sealing_key().ok()?;
     let mut nonce = [0; NONCE_LENGTH];
     rand_bytes(&mut nonce).ok()?;
-    let mut sealed = Vec::with_capacity(HEADER_LENGTH + NONCE_LENGTH + session.len() + TAG_LENGTH);
+    let mut sealed = Vec::with_capacity(session.len() + OVERHEAD);
     sealed.push(VERSION);
     sealed.extend_from_slice(&name);
     let associated = [&sealed[..], id].concat();
-    let mut tag = [0; TAG_LENGTH];
-    let cipher = Cipher::aes_256_gcm();
-    let text = encrypt_aead(cipher, &key, Some(&nonce), &associated, session, &mut tag).ok()?;
     sealed.extend_from_slice(&nonce);
-    sealed.extend_from_slice(&text);
-    sealed.extend_from_slice(&tag);
+    let cipher = cipher()?;
+    let mut encrypt = || -> Result<(), ErrorStack> {
+        let mut tag = [0; TAG_LENGTH];
+        let mut context = CipherCtx::new()?;
+        context.encrypt_init(Some(cipher), Some(&key), Some(&nonce))?;
+        context.cipher_update(&associated, None)?;
+        context.cipher_update_vec(session, &mut sealed)?;
+        context.cipher_final_vec(&mut sealed)?;
+        context.tag(&mut tag)?;
+        sealed.extend_from_slice(&tag);
+        Ok(())
+    };
+    encrypt().ok()?;
     Some(sealed)
+}
+
+/// Looked for once: by its name in each call it would cost more than what it does to a session.
+fn cipher() -> Option<&'static CipherRef> {
+    static CIPHER: OnceLock<Option<Cipher>> = OnceLock::new();
+    let cipher = CIPHER.get_or_init(|| Cipher::fetch(None, "AES-256-GCM", None).ok());
+    cipher.as_deref()
 }
 
 /// `None`: it was altered, is for another id, or its key is gone.
@@ -47,10 +67,20 @@ pub fn unseal(ring: &TicketRing, sealed: &[u8], id: &[u8]) -> Option<Secret> {
     let (nonce, rest) = rest.split_at_checked(NONCE_LENGTH)?;
     let (text, tag) = rest.split_at_checked(rest.len().checked_sub(TAG_LENGTH)?)?;
     let associated = [header, id].concat();
-    let cipher = Cipher::aes_256_gcm();
-    let session = decrypt_aead(cipher, &key, Some(nonce), &associated, text, tag);
+    let cipher = cipher()?;
+    let decrypt = || -> Result<Secret, ErrorStack> {
+        let mut session = Secret::new(vec![0; text.len()]);
+        let mut context = CipherCtx::new()?;
+        context.decrypt_init(Some(cipher), Some(&key), Some(nonce))?;
+        context.set_tag(tag)?;
+        context.cipher_update(&associated, None)?;
+        context.cipher_update(text, Some(&mut session))?;
+        context.cipher_final(&mut [])?;
+        Ok(session)
+    };
+    let session = decrypt();
     error_queue::begin();
-    session.ok().map(Secret::new)
+    session.ok()
 }
 
 #[cfg(test)]

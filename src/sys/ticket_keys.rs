@@ -40,6 +40,7 @@ pub struct TicketKey {
     pub name: KeyName,
     /// The key for HMAC, and one of the same length for AES.
     secret: Secret,
+    derived: OnceLock<Secret>,
 }
 
 impl TicketKey {
@@ -49,6 +50,7 @@ impl TicketKey {
         fits.then(|| TicketKey {
             name,
             secret: Secret::new([hmac, aes].concat()),
+            derived: OnceLock::new(),
         })
     }
 
@@ -63,6 +65,15 @@ impl TicketKey {
     /// Both.
     pub fn secret(&self) -> &[u8] {
         &self.secret
+    }
+
+    /// The key for another purpose that comes from this one; made when it is first asked for.
+    pub fn derived<E>(&self, make: impl FnOnce() -> Result<Secret, E>) -> Result<&Secret, E> {
+        if let Some(made) = self.derived.get() {
+            return Ok(made);
+        }
+        let made = make()?;
+        Ok(self.derived.get_or_init(|| made))
     }
 
     fn cipher(&self) -> Option<&'static CipherRef> {

@@ -52,12 +52,13 @@ pub fn for_sealing(key: &TicketKey) -> Result<Secret> {
     let make = || {
         let hmac = PKey::hmac(key.secret())?;
         let mut signer = Signer::new(MessageDigest::sha256(), &hmac)?;
-        signer.sign_oneshot_to_vec(SEALING_LABEL)
+        signer.sign_oneshot_to_vec(SEALING_LABEL).map(Secret::new)
     };
-    make().map(Secret::new).map_err(|stack| {
+    let made = key.derived(make).map_err(|stack| {
         let what = "cannot derive the key that seals sessions";
         error_queue::from_stack(Status::Internal, what, &stack)
-    })
+    })?;
+    Ok(Secret::new(made.to_vec()))
 }
 
 pub fn wrong_length(length: usize, wanted: &str) -> Box<Error> {
