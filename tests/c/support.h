@@ -184,6 +184,8 @@ struct wire {
 
 /* Connects; the handshake is up to wire_pump. */
 void wire_open(struct wire *wire, struct rig *rig);
+/* The same with a session to resume, if it has any bytes. */
+void wire_open_offering(struct wire *wire, struct rig *rig, const uint8_t *session, size_t length);
 /* Moves what can be moved both ways, without waiting. */
 void wire_pump(struct wire *wire);
 /* As wire_open, through the handshake. */

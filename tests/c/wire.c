@@ -118,6 +118,10 @@ static void wire_failed(tls_secure_pair *pair, const tls_error *error, void *use
 }
 
 void wire_open(struct wire *wire, struct rig *rig) {
+    wire_open_offering(wire, rig, NULL, 0);
+}
+
+void wire_open_offering(struct wire *wire, struct rig *rig, const uint8_t *session, size_t length) {
     memset(wire, 0, sizeof *wire);
     wire->socket = raw_connect(rig->port);
     wire->pair = tls_secure_pair_new(rig->client_context, 0, 0, 1);
@@ -127,6 +131,9 @@ void wire_open(struct wire *wire, struct rig *rig) {
     CHECK_OK(tls_secure_pair_on_data(wire->pair, wire_got_data, wire));
     CHECK_OK(tls_secure_pair_on_end(wire->pair, wire_ended, wire));
     CHECK_OK(tls_secure_pair_on_error(wire->pair, wire_failed, wire));
+    if (length > 0) {
+        CHECK_OK(tls_secure_pair_set_session(wire->pair, session, length));
+    }
     CHECK_OK(tls_secure_pair_start(wire->pair));
 }
 
