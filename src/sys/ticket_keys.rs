@@ -2,7 +2,7 @@
 //! [`Hooks`](super::hooks::Hooks) of the connection.
 
 use std::panic::{catch_unwind, AssertUnwindSafe};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use foreign_types::ForeignTypeRef;
 use libc::{c_int, c_uchar, c_uint};
@@ -10,8 +10,8 @@ use openssl::cipher::{Cipher, CipherRef};
 use openssl::ssl::SslContextBuilder;
 use openssl_sys::{EVP_CIPHER_CTX, EVP_MAC_CTX, OSSL_PARAM};
 
-use super::hooks;
 use super::memory::Secret;
+use super::{error_queue, hooks};
 
 pub const NAME_LENGTH: usize = 16;
 const IV_LENGTH: usize = 16;
@@ -142,7 +142,7 @@ impl TicketKey {
 
 /// A key that opens a ticket.
 pub struct Opener {
-    pub key: std::sync::Arc<TicketKey>,
+    pub key: Arc<TicketKey>,
     /// New tickets are made with another one by now.
     pub is_old: bool,
 }
@@ -178,7 +178,10 @@ unsafe extern "C" fn ticket_key(
             }
         }
     }));
-    answer.ok().flatten().unwrap_or(NO_TICKET)
+    answer.ok().flatten().unwrap_or_else(|| {
+        error_queue::begin();
+        NO_TICKET
+    })
 }
 
 /// # Safety

@@ -1,10 +1,13 @@
 /* Keys of session tickets (S85): rings that contexts share, hosts exchange and time moves on. */
 #include "pairs.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define CHECK_REFUSED(call, status, name) \
     do { \
@@ -385,6 +388,97 @@ static void s23_s85_a_session_id_context_of_others(void) {
     }
 }
 
+/* ---- what is left in memory ---- */
+
+enum { SECRET = 16 };
+
+/* Made anew each time, so that the test itself keeps none. */
+static uint8_t secret_at(size_t i) {
+    return (uint8_t)(0xa3 ^ (i * 29 + 7));
+}
+
+static bool is_secret(const uint8_t *bytes) {
+    size_t i = 0;
+    while (i < SECRET && bytes[i] == secret_at(i)) {
+        i++;
+    }
+    return i == SECRET;
+}
+
+/* How often the secret is anywhere in what this process can write to. */
+static int copies_in_memory(void) {
+    static uint8_t window[1 << 16];
+    int found = 0;
+    char line[512];
+    FILE *maps = fopen("/proc/self/maps", "r");
+    int memory = open("/proc/self/mem", O_RDONLY);
+    REQUIRE(maps != NULL && memory >= 0);
+    while (fgets(line, sizeof line, maps) != NULL) {
+        unsigned long long from, to;
+        char rights[8];
+        if (sscanf(line, "%llx-%llx %7s", &from, &to, rights) != 3 || rights[1] != 'w') {
+            continue;
+        }
+        while (from + SECRET <= to) {
+            size_t wanted = to - from < sizeof window ? to - from : sizeof window;
+            ssize_t count = pread(memory, window, wanted, (off_t)from);
+            if (count < SECRET) {
+                break;
+            }
+            for (size_t i = 0; i + SECRET <= (size_t)count; i++) {
+                found += is_secret(window + i);
+            }
+            /* Windows overlap. */
+            from += (size_t)count - (SECRET - 1);
+        }
+        memset(window, 0, sizeof window);
+    }
+    fclose(maps);
+    close(memory);
+    return found;
+}
+
+static void add_secret_key(tls_ticket_ring *ring) {
+    uint8_t key[48];
+    fill_key(key, 16, 0x77);
+    for (size_t i = 0; i < 2 * SECRET; i++) {
+        key[16 + i] = secret_at(i % SECRET);
+    }
+    CHECK_OK(tls_ticket_ring_add_key(ring, key, sizeof key));
+    memset(key, 0, sizeof key);
+    __asm__ volatile("" : : "r"(key) : "memory");
+}
+
+/* Keys are wiped when they have made room, and when the ring and its last user are gone. */
+static void s85_no_key_is_left_in_memory(void) {
+    if (!runs_natively()) {
+        return;
+    }
+    for (int pushed_out = 0; pushed_out < 2; pushed_out++) {
+        tls_ticket_ring *ring = tls_ticket_ring_new();
+        tls_context *servers = servers_with(ring), *clients = client_context();
+        struct session session = {0};
+        add_secret_key(ring);
+        CHECK(copies_in_memory() > 0);
+        visit(servers, clients, &session);
+        visit(servers, clients, &session);
+        if (pushed_out) {
+            CHECK_OK(tls_ticket_ring_set_grace_period(ring, 0));
+            for (int i = 0; i < 16; i++) {
+                CHECK_OK(tls_ticket_ring_rotate(ring));
+            }
+            visit(servers, clients, &session);
+            CHECK_EQUAL(copies_in_memory(), 0);
+        }
+        CHECK_OK(tls_ticket_ring_free(ring));
+        CHECK_EQUAL(copies_in_memory() > 0, !pushed_out);
+        CHECK_OK(tls_context_free(servers));
+        CHECK_EQUAL(copies_in_memory(), 0);
+        free(session.bytes);
+        CHECK_OK(tls_context_free(clients));
+    }
+}
+
 static void s85_number_of_tickets(void) {
     tls_context *servers = server_context(), *clients = client_context();
     CHECK_ARGUMENT(tls_context_set_num_tickets(servers, 33));
@@ -554,6 +648,7 @@ int main(int argc, char **argv) {
     RUN(s85_hosts_with_one_secret);
     RUN(s85_files_of_others);
     RUN(s23_s85_a_session_id_context_of_others);
+    RUN(s85_no_key_is_left_in_memory);
     RUN(s85_number_of_tickets);
     RUN(s85_names_share_the_ring);
     RUN(c105_s85_keys_change_in_a_handshake);
