@@ -85,9 +85,10 @@ typedef struct tls_certificate tls_certificate;
  * on.
  *
  * The newest key makes tickets, once its grace period is over; the older ones open what they once made,
- * and the client then gets a new ticket. A ring has at most 16 keys and secrets: one more takes the
- * place of the oldest, whose tickets lead to full handshakes from then on. Keys are wiped from memory
- * when they are dropped, and no error text has any of them.
+ * and the client then gets a new ticket. A ring has at most 16 keys and secrets, or as many as
+ * tls_ticket_ring_set_max_keys says: one more takes the place of the oldest, whose tickets lead to full
+ * handshakes from then on. Keys are wiped from memory when they are dropped, and no error text has any
+ * of them.
  *
  * Whoever has a key can read what TLS 1.2 connections said that were made or resumed with a ticket of
  * it, however long ago: forward secrecy begins when the last copy of the key is gone. So let keys have
@@ -1355,6 +1356,20 @@ tls_status tls_ticket_ring_add_secret(tls_ticket_ring *ring,
                                       const void *secret,
                                       size_t length,
                                       uint64_t period_ms);
+
+/**
+ * Sets how many keys and secrets a ring keeps; the oldest above that are wiped, at once and from now on.
+ * Any thread.
+ *
+ * - `count`: 2 to 16; 16 by default. Enough are as many as make tickets in the lifetime of a ticket, two
+ *   hours unless another server says otherwise, and two more: with a new key each hour, 4. More of them
+ *   resume nothing, and can only be stolen.
+ *
+ * Errors: `TLS_ERR_INVALID_ARGUMENT`.
+ */
+TLS_API
+tls_status tls_ticket_ring_set_max_keys(tls_ticket_ring *ring,
+                                        size_t count);
 
 /**
  * Sets for how long what is put in from now on opens tickets and makes none, so that all hosts have it

@@ -18,7 +18,7 @@ class TicketRing:
     """Keys that session tickets are made and opened with. `Context.set_ticket_ring` uses it.
 
     The newest makes tickets, once its grace period is over; the older ones open what they once made.
-    At most 16 are kept. Contexts with equal keys, on whatever host, resume each other's sessions. Any
+    Contexts with equal keys, on whatever host, resume each other's sessions. Any
     thread may use and change it, also while connections do.
     """
 
@@ -52,6 +52,10 @@ class TicketRing:
         encoded = arguments.data(secret, "secret")
         period_ms = arguments.milliseconds(period, "period")
         check(lib.tls_ticket_ring_add_secret(self._handle, encoded, len(encoded), period_ms))
+
+    def set_max_keys(self, count: int) -> None:
+        """How many keys and secrets are kept, 2 to 16; 16 by default."""
+        check(lib.tls_ticket_ring_set_max_keys(self._handle, arguments.size(count, "count")))
 
     def set_grace_period(self, seconds: float) -> None:
         """For how long what is put in from now on only opens tickets; 60 seconds by default."""

@@ -204,6 +204,7 @@ FUNCTIONS: Dict[str, Tuple[str, str]] = {
     "tls_ticket_ring_rotate": ("tls_status", "tls_ticket_ring *"),
     "tls_ticket_ring_add_key": ("tls_status", "tls_ticket_ring *, void *, size_t"),
     "tls_ticket_ring_add_secret": ("tls_status", "tls_ticket_ring *, void *, size_t, uint64_t"),
+    "tls_ticket_ring_set_max_keys": ("tls_status", "tls_ticket_ring *, size_t"),
     "tls_ticket_ring_set_grace_period": ("tls_status", "tls_ticket_ring *, uint64_t"),
     "tls_ticket_ring_export": ("tls_status", "tls_ticket_ring *, void *, size_t, size_t *"),
     "tls_ticket_ring_import": ("tls_status", "tls_ticket_ring *, void *, size_t"),

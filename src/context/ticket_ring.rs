@@ -9,6 +9,7 @@ mod transfer;
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use super::MAX_SESSION_ID_CONTEXT;
 use crate::error::{Error, Result, Status};
 use crate::sys::memory::Secret;
 use crate::sys::ticket_keys::{KeyName, Opener, TicketKey};
@@ -17,11 +18,11 @@ use moment::Moment;
 use secret::KeySource;
 
 /// Keys and secrets in a ring; the oldest makes room for one more.
-pub const MAX_ENTRIES: usize = 16;
+const MAX_ENTRIES: usize = 16;
+/// One that makes tickets, and one that waits for it.
+const MIN_ENTRIES: usize = 2;
 const DEFAULT_GRACE_MS: u64 = 60_000;
 const MAX_GRACE_MS: u64 = 7 * 24 * 3_600_000;
-/// `SSL_MAX_SID_CTX_LENGTH`.
-const MAX_ID_CONTEXT: usize = 32;
 
 /// From when on an entry makes tickets, where no newer one does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +57,7 @@ struct State {
     entries: Vec<Entry>,
     /// The one entry is a random key, and was never used: the first real one takes its place.
     is_made_up: bool,
+    max_entries: usize,
     grace_ms: u64,
     foreign_id_context: Option<Vec<u8>>,
 }
@@ -88,6 +90,7 @@ impl TicketRing {
             state: Mutex::new(State {
                 entries: vec![entry],
                 is_made_up,
+                max_entries: MAX_ENTRIES,
                 grace_ms: DEFAULT_GRACE_MS,
                 foreign_id_context: None,
             }),
@@ -126,6 +129,19 @@ impl TicketRing {
         self.lock().replace(entries)
     }
 
+    /// The oldest above this number are dropped, at once and from now on.
+    pub fn set_max_keys(&self, count: usize) -> Result<()> {
+        if !(MIN_ENTRIES..=MAX_ENTRIES).contains(&count) {
+            return Err(Error::argument(format!(
+                "a ring keeps {MIN_ENTRIES} to {MAX_ENTRIES} keys, not {count}"
+            )));
+        }
+        let mut state = self.lock();
+        state.max_entries = count;
+        state.drop_oldest();
+        Ok(())
+    }
+
     /// How long a key that is added from now on only opens tickets, so that the others have it as well
     /// when the first ticket is made with it.
     pub fn set_grace_period(&self, milliseconds: u64) -> Result<()> {
@@ -145,9 +161,9 @@ impl TicketRing {
 
     /// The session id context of other servers that share the keys and insist on their own.
     pub fn set_foreign_id_context(&self, id: &[u8]) -> Result<()> {
-        if id.len() > MAX_ID_CONTEXT {
+        if id.len() > MAX_SESSION_ID_CONTEXT {
             return Err(Error::argument(format!(
-                "a session id context has at most {MAX_ID_CONTEXT} bytes, not {}",
+                "a session id context has at most {MAX_SESSION_ID_CONTEXT} bytes, not {}",
                 id.len()
             )));
         }
@@ -206,14 +222,17 @@ impl State {
         if find(&self.entries, &source)?.is_some() {
             return Ok(());
         }
-        if self.entries.len() >= MAX_ENTRIES {
-            self.entries.remove(0);
-        }
         self.entries.push(Entry {
             source,
             makes: Makes::From(now.running_ms + self.grace_ms),
         });
+        self.drop_oldest();
         Ok(())
+    }
+
+    fn drop_oldest(&mut self) {
+        let too_many = self.entries.len().saturating_sub(self.max_entries);
+        self.entries.drain(..too_many);
     }
 
     fn replace(&mut self, entries: Vec<Entry>) -> Result<()> {
@@ -225,6 +244,7 @@ impl State {
         }
         self.entries = distinct;
         self.is_made_up = false;
+        self.drop_oldest();
         Ok(())
     }
 
@@ -289,7 +309,7 @@ impl Source {
     fn is_same(&self, other: &Source) -> Result<bool> {
         match (self, other) {
             (Source::Key(a), Source::Key(b)) if a.name == b.name => {
-                if openssl_eq(a.secret(), b.secret()) {
+                if equal(a.secret(), b.secret()) {
                     Ok(true)
                 } else {
                     Err(Error::argument(
@@ -304,7 +324,7 @@ impl Source {
 }
 
 /// Takes the same time wherever they differ.
-fn openssl_eq(a: &[u8], b: &[u8]) -> bool {
+fn equal(a: &[u8], b: &[u8]) -> bool {
     a.len() == b.len() && openssl::memcmp::eq(a, b)
 }
 

@@ -18,8 +18,8 @@ pub fn lend(session: &SslSessionRef, ring: &TicketRing, auth: Auth) {
     }
 }
 
-/// Takes the session back that [`lend`] gave away, or one of the others, if it is for the same name and
-/// has a cipher that is allowed here; else it stays what it is, and is not resumed.
+/// Takes the session back that [`lend`] gave away, or one of the others, if it is for the same name, has
+/// a cipher that is allowed here, and no client certificate; else it stays what it is, and is not resumed.
 pub fn take(
     session: &SslSessionRef,
     ring: &TicketRing,
@@ -37,7 +37,8 @@ pub fn take(
         let allows = context.ssl_context(Part::Server);
         allows.is_ok_and(|allows| session::has_cipher_of(session, allows))
     };
-    if !auth.request && is_theirs() && same_name() && same_cipher() {
+    let no_certificate = !auth.request && session::peer(session).is_none();
+    if no_certificate && is_theirs() && same_name() && same_cipher() {
         session::set_id_context(session, id_context);
     }
 }

@@ -126,6 +126,22 @@ pub unsafe extern "C" fn tls_ticket_ring_add_secret(
     })
 }
 
+/// Sets how many keys and secrets a ring keeps; the oldest above that are wiped, at once and from now on.
+/// Any thread.
+///
+/// - `count`: 2 to 16; 16 by default. Enough are as many as make tickets in the lifetime of a ticket, two
+///   hours unless another server says otherwise, and two more: with a new key each hour, 4. More of them
+///   resume nothing, and can only be stolen.
+///
+/// Errors: `TLS_ERR_INVALID_ARGUMENT`.
+#[no_mangle]
+pub extern "C" fn tls_ticket_ring_set_max_keys(
+    ring: *mut tls_ticket_ring,
+    count: usize,
+) -> tls_status {
+    change(ring, |ring| ring.set_max_keys(count))
+}
+
 /// Sets for how long what is put in from now on opens tickets and makes none, so that all hosts have it
 /// when the first client comes with a ticket of it. Any thread.
 ///

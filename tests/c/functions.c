@@ -212,6 +212,7 @@ static const size_t lengths[] = {1};
     X(TICKET_RING, STATUS, ANY_THREAD, tls_ticket_ring_rotate, (h)) \
     X(TICKET_RING, STATUS, ANY_THREAD, tls_ticket_ring_add_key, (h, "x", 1)) \
     X(TICKET_RING, STATUS, ANY_THREAD, tls_ticket_ring_add_secret, (h, "x", 1, 1000)) \
+    X(TICKET_RING, STATUS, ANY_THREAD, tls_ticket_ring_set_max_keys, (h, 2)) \
     X(TICKET_RING, STATUS, ANY_THREAD, tls_ticket_ring_set_grace_period, (h, 0)) \
     X(TICKET_RING, STATUS, ANY_THREAD, tls_ticket_ring_export, (h, buffer, sizeof buffer, fresh_length())) \
     X(TICKET_RING, STATUS, ANY_THREAD, tls_ticket_ring_import, (h, "x", 1)) \

@@ -132,6 +132,14 @@ static void c109_s85_rotation(void) {
         }
         CHECK_EQUAL(tls_ticket_ring_key_count(ring), 16);
         CHECK(visit(servers, clients, &session));
+        CHECK_ARGUMENT(tls_ticket_ring_set_max_keys(ring, 1));
+        CHECK_ARGUMENT(tls_ticket_ring_set_max_keys(ring, 17));
+        CHECK_OK(tls_ticket_ring_set_max_keys(ring, 2));
+        CHECK_EQUAL(tls_ticket_ring_key_count(ring), 2);
+        CHECK(visit(servers, clients, &session));
+        CHECK_OK(tls_ticket_ring_rotate(ring));
+        CHECK_OK(tls_ticket_ring_rotate(ring));
+        CHECK(!visit(servers, clients, &session));
         free(first.bytes);
         free(session.bytes);
         CHECK_OK(tls_ticket_ring_free(ring));

@@ -101,6 +101,8 @@ def test_s85_what_cannot_be_used(ring):
     refused(constant.TLS_ERR_INVALID_ARGUMENT, ring.add_key, bytes(64))
     refused(constant.TLS_ERR_INVALID_ARGUMENT, ring.set_grace_period, 8 * 86400)
     refused(constant.TLS_ERR_INVALID_ARGUMENT, ring.set_foreign_id_context, bytes(33))
+    refused(constant.TLS_ERR_INVALID_ARGUMENT, ring.set_max_keys, 1)
+    refused(constant.TLS_ERR_INVALID_ARGUMENT, ring.set_max_keys, 17)
     refused(constant.TLS_ERR_INVALID_ARGUMENT, tlspair.Context().set_num_tickets, 33)
     with pytest.raises(TypeError):
         tlspair.Context().set_ticket_ring(None)
@@ -156,4 +158,6 @@ def test_c105_a_ring_changes_while_a_server_serves(certs, loop, ring):
     assert len(secure) == 20
     assert server.errors == []
     assert ring.key_count == 16
+    ring.set_max_keys(2)
+    assert ring.key_count == 2
     support.finish(loop, server, *streams)

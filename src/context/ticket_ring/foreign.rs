@@ -50,8 +50,6 @@ impl TicketRing {
                 entries.len()
             )));
         }
-        // It keeps the last ones as well.
-        entries.drain(..entries.len().saturating_sub(MAX_ENTRIES));
         if let Some(last) = entries.last_mut() {
             last.makes = Makes::NotYet;
         }

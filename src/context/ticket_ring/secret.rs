@@ -60,7 +60,7 @@ impl KeySource {
     }
 
     pub fn is_same(&self, other: &KeySource) -> bool {
-        self.period_ms == other.period_ms && super::openssl_eq(&self.secret, &other.secret)
+        self.period_ms == other.period_ms && super::equal(&self.secret, &other.secret)
     }
 
     pub fn maker(&mut self, now: Moment) -> Option<Arc<TicketKey>> {

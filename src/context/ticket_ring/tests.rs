@@ -79,6 +79,30 @@ fn s85_the_oldest_makes_room() {
 }
 
 #[test]
+fn s85_a_ring_can_be_made_smaller() {
+    let ring = empty();
+    ring.set_grace_period(0).unwrap();
+    for with in 1..=5 {
+        ring.add(key_source(with), at(1)).unwrap();
+    }
+    for wrong in [0, 1, 17, usize::MAX] {
+        assert!(ring.set_max_keys(wrong).is_err());
+    }
+    ring.set_max_keys(3).unwrap();
+    assert_eq!((ring.count(), opens(&ring, 2, 1)), (3, None));
+    ring.add(key_source(6), at(1)).unwrap();
+    assert_eq!((ring.count(), opens(&ring, 3, 1)), (3, None));
+    ring.set_max_keys(2).unwrap();
+    let files = [1, 2, 3].map(|with| bytes(with, 48));
+    ring.import_nginx(&files.each_ref().map(Vec::as_slice))
+        .unwrap();
+    assert_eq!((ring.count(), making(&ring, 1)), (2, 1));
+    ring.set_max_keys(16).unwrap();
+    ring.add(key_source(7), at(1)).unwrap();
+    assert_eq!(ring.count(), 3);
+}
+
+#[test]
 fn s85_a_key_that_is_there_is_not_added_again() {
     let ring = empty();
     ring.set_grace_period(0).unwrap();
