@@ -1,7 +1,7 @@
 /*
  * Sessions in Redis, through hiredis' asynchronous interface: what a server of yours takes over.
  *
- *   struct store store = {.address = "10.0.0.5", .port = 6379, .lifetime_s = 7200};
+ *   struct store store = {.address = "10.0.0.5", .port = 6379, .lifetime_s = 7200, .most_pending = 1000};
  *   tls_server_on_new_session(server, on_new_session, &store);
  *   tls_server_on_resume_session(server, on_resume_session, &store);
  *
@@ -20,8 +20,6 @@
 #include <time.h>
 #include <tlspair.h>
 
-/* Questions and sessions that are with Redis at a time; what comes beyond is done without it. */
-#define MOST_PENDING 1000
 /* A Redis that says nothing for so long is taken for dead, and what waits for it is given up. */
 #define SILENCE_MS 2000
 #define RETRY_MS 100
@@ -38,9 +36,10 @@ struct store {
     const char *address;
     int port;
     int lifetime_s;             /* no longer than the keys that seal the sessions are there */
+    int most_pending;           /* what comes beyond is done without Redis */
     redisAsyncContext *redis;   /* NULL: there is no connection */
     short events;               /* what hiredis waits for */
-    int pending;
+    int pending;                /* commands that Redis has not answered */
     int lacks_getdel;           /* Redis before 6.2 */
     int64_t heard_at;           /* when it last said something, or had nothing to say */
     int64_t retry_at;
@@ -108,7 +107,7 @@ static int is_connected(const struct store *store) {
 }
 
 static int can_ask(const struct store *store) {
-    return is_connected(store) && store->pending < MOST_PENDING;
+    return is_connected(store) && store->pending < store->most_pending;
 }
 
 static int is_waiting(const struct store *store) {

@@ -3,13 +3,14 @@
  * has the same Redis and the same secret, on TLS 1.2 and 1.3.
  *
  *   session_store_redis PORT CERT KEY SECRET REDIS_ADDRESS REDIS_PORT [--host ADDRESS] [--tickets]
- *                       [--patience MS] [--grace MS] [--ca CA]
+ *                       [--patience MS] [--pending COUNT] [--grace MS] [--ca CA]
  *
  * SECRET is a file of 32 random bytes or more, the same for all servers: what Redis gets is sealed
  * with keys that come from it. Without Redis, or when it does not answer within --patience (250 ms),
- * clients get full handshakes. --tickets gives clients tickets, which need no store, and leaves the
- * store to those who take none. --ca asks clients for a certificate. The password of Redis, if it
- * wants one, is in the environment: REDIS_PASSWORD.
+ * or has --pending (1000) commands to answer already, clients get full handshakes. --tickets gives
+ * clients tickets, which need no store, and leaves the store to those who take none. --ca asks
+ * clients for a certificate. The password of Redis, if it wants one, is in the environment:
+ * REDIS_PASSWORD.
  *
  * Each client is told how it came in ("TLSv1.3 resumed"), and then its own bytes. Lines on standard
  * input: "counts" prints what became of sessions; "rotate FILE" makes a new key, and writes all keys
@@ -186,18 +187,19 @@ int main(int argc, char **argv) {
     static uint8_t secret[MOST_BYTES];
     struct program program = {0};
     const char *host = "127.0.0.1", *ca = NULL;
-    int tickets = 0, patience = 250, grace = 60 * 1000;
+    int tickets = 0, patience = 250, pending = 1000, grace = 60 * 1000;
     for (int i = 7; i < argc; i++) {
         if (strcmp(argv[i], "--tickets") == 0) tickets = 1;
         else if (i + 1 < argc && strcmp(argv[i], "--host") == 0) host = argv[++i];
         else if (i + 1 < argc && strcmp(argv[i], "--patience") == 0) patience = atoi(argv[++i]);
+        else if (i + 1 < argc && strcmp(argv[i], "--pending") == 0) pending = atoi(argv[++i]);
         else if (i + 1 < argc && strcmp(argv[i], "--grace") == 0) grace = atoi(argv[++i]);
         else if (i + 1 < argc && strcmp(argv[i], "--ca") == 0) ca = argv[++i];
         else argc = 0;
     }
     if (argc < 7 || patience <= 0 || grace < 0) {
         fprintf(stderr, "usage: %s PORT CERT KEY SECRET REDIS_ADDRESS REDIS_PORT [--host ADDRESS] [--tickets]\n"
-                        "       [--patience MS] [--grace MS] [--ca CA]\n", argv[0]);
+                        "       [--patience MS] [--pending COUNT] [--grace MS] [--ca CA]\n", argv[0]);
         return 2;
     }
     signal(SIGPIPE, SIG_IGN);   /* hiredis writes to sockets that may be closed */
@@ -212,7 +214,8 @@ int main(int argc, char **argv) {
     memset(secret, 0, sizeof secret);
     check(tls_context_set_ticket_ring(context, program.ring), "ticket ring");
 
-    program.store = (struct store){.address = argv[5], .port = atoi(argv[6]), .lifetime_s = LIFETIME_S};
+    program.store = (struct store){
+        .address = argv[5], .port = atoi(argv[6]), .lifetime_s = LIFETIME_S, .most_pending = pending};
     tls_loop *loop = tls_loop_new();
     tls_server *server = program.server = tls_server_new(loop, context);
     if (server == NULL) check(tls_error_status(tls_last_error()), "server");

@@ -62,6 +62,7 @@ async def main() -> int:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--tickets", action="store_true", help="give tickets to clients that take them")
     parser.add_argument("--patience", type=int, default=250, help="how long a handshake waits for Redis, ms")
+    parser.add_argument("--pending", type=int, default=1000, help="how much may be with Redis at a time")
     parser.add_argument("--grace", type=int, default=60_000, help="until a new key is used, ms")
     parser.add_argument("--ca", help="ask clients for a certificate of this CA")
     arguments = parser.parse_args()
@@ -82,7 +83,7 @@ async def main() -> int:
         # Clients wait: better no session at once than one after several attempts.
         retry=Retry(NoBackoff(), 0),
     )
-    store = RedisStore(client, lifetime=LIFETIME)
+    store = RedisStore(client, lifetime=LIFETIME, most_pending=arguments.pending)
 
     with tlspair.Loop() as loop:
         server = tlspair.Server(loop, context)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import support
 import tlspair
-from strangers import Stranger, free_port, need, until
+from strangers import Stranger, free_port, need, s_client, until
 
 NAME = "session_store_redis"
 # Longer than any test: where Redis is to answer, or to be given up, before this.
@@ -32,14 +32,17 @@ class Redis:
 
     def __init__(self, loop, *options, address="127.0.0.1", prefix=()):
         need("redis-server")
+        need("setpriv")
         self.loop, self.options, self.prefix = loop, options, list(prefix)
         self.address, self.port = address, free_port()
         self.password = None
         self.start()
 
     def start(self):
+        # It reads no input that would tell it that we have ended.
+        tied = ["setpriv", "--pdeathsig", "KILL"]
         command = ["redis-server", "--port", self.port, "--bind", self.address, "--save", "", "--appendonly", "no"]
-        self.stranger = Stranger(*self.prefix, *command, *self.options)
+        self.stranger = Stranger(*self.prefix, *tied, *command, *self.options)
         try:
             until(self.loop, lambda: self.stranger.said("Ready to accept connections"), self.stranger)
         except BaseException:
@@ -122,6 +125,12 @@ class Member:
     def import_(self, path):
         self.command(f"import {path}", b"imported: ")
 
+    def end(self):
+        """As a user ends it."""
+        self.stranger.end_input()
+        until(self.loop, lambda: self.stranger.ended, self.stranger)
+        assert self.stranger.status == 0, self.stranger
+
     def __enter__(self):
         return self
 
@@ -169,3 +178,17 @@ def visit(member, context, session=None):
     reused = one.finish()
     member.settle()
     return reused, one.sessions
+
+
+def s_client_visit(member, certs, offered, saved, *arguments, **more):
+    """The same by `openssl s_client`, which offers a session to anybody and saves one, each in a file."""
+    sessions = [*(["-sess_in", offered] if offered else []), *(["-sess_out", saved] if saved else [])]
+    with s_client(certs, member.port, *sessions, *arguments, host=member.host, **more) as stranger:
+        until(member.loop, lambda: stranger.match(r"TLSv1\.\d (new|resumed)\n"), stranger)
+        resumed = stranger.match(r"TLSv1\.\d (new|resumed)\n")[1] == b"resumed"
+        assert stranger.said("Reused, TLSv1" if resumed else "New, TLSv1"), stranger
+        stranger.end_input()
+        until(member.loop, lambda: stranger.ended, stranger)
+        assert not saved or saved.stat().st_size, stranger
+    member.settle()
+    return resumed

@@ -174,13 +174,16 @@ def until(loop, done, *strangers):
         raise AssertionError(f"{error}: {strangers}") from None
 
 
-def s_client(certs, port, *arguments, version=None, ca="ca.pem", servername="localhost"):
+def s_client(
+    certs, port, *arguments, version=None, ca="ca.pem", servername="localhost", host="127.0.0.1", prefix=()
+):
     """`openssl s_client` that verifies the chain, and the name localhost whatever name it asks for.
 
     Lines that begin with one of its letters (Q, R, k, ...) are commands, unless `-nocommands`.
+    `prefix` is what runs it elsewhere.
     """
     return Stranger(
-        *["openssl", "s_client", "-connect", f"127.0.0.1:{port}"],
+        *[*prefix, "openssl", "s_client", "-connect", f"{host}:{port}"],
         *(["-noservername"] if servername is None else ["-servername", servername]),
         *["-CAfile", certs / ca, "-verify_return_error", "-verify_hostname", "localhost"],
         *([OPENSSL[version]] if version else []),

@@ -4,13 +4,14 @@ import asyncio
 import os
 import threading
 from contextlib import ExitStack
+from pathlib import Path
 from types import SimpleNamespace
 
 import ours
 import pytest
 import support
-from redis_fleet import PATIENT, Member, Redis, Visit, visit
-from strangers import s_client, until
+from redis_fleet import PATIENT, Member, Redis, Visit, s_client_visit, visit
+from strangers import until
 
 FLEETS = {"c": ["c", "c", "c"], "python": ["python", "python"], "mixed": ["c", "python"]}
 
@@ -80,6 +81,8 @@ def test_s52_s53_s85_a_session_resumes_wherever_the_client_goes(redis, start, cl
     assert 7000 < int(redis.ask("TTL", kept[0])[0]) <= 7200
     # Nobody reads there whose session it is.
     assert all("localhost" not in line for line in redis.ask("GET", kept[0]))
+    for member in members:
+        member.end()
 
 
 def test_s53_a_tls13_session_is_given_out_once(redis, start, certs):
@@ -139,24 +142,34 @@ def test_s53_c109_another_secret(redis, start, client, tmp_path):
 
 
 @pytest.mark.parametrize("tickets", [False, True], ids=["store", "tickets"])
-def test_s23_c109_another_name_or_policy(loop, redis, start, certs, tmp_path, version, tickets):
+def test_c109_expired(redis, start, client, tmp_path, tickets):
+    """At a server whose clock is two hours ahead. Redis forgets sessions by its own clock, so it has them still."""
+    library = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
+    if library is None:
+        pytest.skip("libfaketime is not installed")
+    ahead = ["env", f"LD_PRELOAD={library}", "FAKETIME=+7300"]
+    options = [*PATIENT, "--grace", "0", *(["--tickets"] if tickets else [])]
+    (now,) = start(redis, ["c"], *options)
+    (later,) = start(redis, ["c"], *options, prefix=ahead)
+    # Keys that do not come with the time.
+    keys = tmp_path / "keys"
+    now.rotate(keys)
+    later.import_(keys)
+    _, sessions = visit(now, client)
+    assert not visit(later, client, sessions[-1])[0]
+    assert later.counts()["miss_expired"] == 1
+    _, sessions = visit(later, client)
+    assert visit(later, client, sessions[-1])[0]
+    later.end()  # else libfaketime leaves its shared memory behind
+
+
+@pytest.mark.parametrize("tickets", [False, True], ids=["store", "tickets"])
+def test_s23_c109_another_name_or_policy(redis, start, certs, tmp_path, version, tickets):
     """`openssl s_client` offers sessions to whom it should not."""
     options = [*PATIENT, *(["--tickets"] if tickets else [])]
     plain, same = start(redis, ["c", "python"], *options)
     (asking,) = start(redis, ["c"], *options, "--ca", certs / "ca.pem")
     (trusting_others,) = start(redis, ["c"], *options, "--ca", certs / "other-ca.pem")
-
-    def offer(member, saved, *more, servername="localhost"):
-        with s_client(certs, member.port, *more, *saved, version=version, servername=servername) as stranger:
-            until(loop, lambda: stranger.match(r"TLSv1\.\d (new|resumed)"), stranger)
-            reused = stranger.match(r"TLSv1\.\d (new|resumed)")[1] == b"resumed"
-            assert stranger.said("Reused, TLSv1" if reused else "New, TLSv1"), stranger
-            if saved[0] == "-sess_out":
-                until(loop, lambda: saved[1].exists() and saved[1].stat().st_size, stranger)
-            stranger.end_input()
-            until(loop, lambda: stranger.ended, stranger)
-        member.settle()
-        return reused
 
     cert, key = certs / "client-cert.pem", certs / "client-key.pem"
     identity = ["-cert", cert, "-cert_chain", cert, "-key", key]
@@ -172,9 +185,12 @@ def test_s23_c109_another_name_or_policy(loop, redis, start, certs, tmp_path, ve
         ]
     ):
         saved = tmp_path / f"session-{number}.pem"
-        assert not offer(made_at, ["-sess_out", saved], *identity)
+        assert not s_client_visit(made_at, certs, None, saved, *identity, version=version)
         before = offered_at.counts()
-        assert offer(offered_at, ["-sess_in", saved], *identity, servername=other_name) is resumes, number
+        resumed = s_client_visit(
+            offered_at, certs, saved, None, *identity, version=version, servername=other_name
+        )
+        assert resumed is resumes, number
         after = offered_at.counts()
         if reason:
             assert after[reason] == before.get(reason, 0) + 1, (number, after)
@@ -258,6 +274,21 @@ def test_s53_redis_is_slow(redis, start, client, language):
     assert counts["late"] == 1 and "found" not in counts
     (patient,) = start(redis, [language], *PATIENT)
     assert visit(patient, client, slow.session)[0]
+
+
+@pytest.mark.parametrize("language", ["c", "python"])
+def test_s53_redis_has_enough_to_do(redis, start, client, language):
+    """Who comes beyond the limit does not wait for it."""
+    (member,) = start(redis, [language], *PATIENT, "--pending", "2")
+    sessions = [visit(member, client)[1][-1] for _ in range(2)]
+    redis.hang()
+    walks = [Visit(member, client, session) for session in sessions for _ in range(2)]
+    until(member.loop, lambda: sum(one.is_served() for one in walks) == 4 - (1 if language == "c" else 2))
+    counts = member.counts()
+    assert counts["away"] == sum(one.is_served() for one in walks) and counts["pending"] == 2
+    assert "miss_store_timeout" not in counts
+    redis.go_on()
+    assert sum(one.finish() for one in walks) == member.count("hit_store") >= 1
 
 
 def test_s53_redis_hangs(redis, start, certs):
