@@ -1,10 +1,11 @@
 # What `cmake --install` puts where. All of it can be moved afterwards: no path is absolute.
 include(CMakePackageConfigHelpers)
 
-install(TARGETS tlspair EXPORT tlspairTargets
+install(TARGETS tlspair tlspair_cpp EXPORT tlspairTargets
     LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(FILES "${TLSPAIR_STATIC_LIBRARY}" DESTINATION ${CMAKE_INSTALL_LIBDIR})
-install(FILES include/tlspair.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(DIRECTORY include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
+    FILES_MATCHING PATTERN "*.h" PATTERN "*.hpp")
 install(FILES LICENSE-APACHE LICENSE-MIT DESTINATION ${CMAKE_INSTALL_DATADIR}/licenses/tlspair)
 
 # pkg-config

@@ -26,3 +26,10 @@ else()
         "-Wl,--version-script=${version_script}"
         -Wl,-z,nodelete -Wl,-z,defs -Wl,-z,relro -Wl,-z,now -Wl,--as-needed -Wl,--gc-sections)
 endif()
+
+# The C++ header is all inline: target tlspair_cpp, also tlspair::cpp, is the library and C++17.
+add_library(tlspair_cpp INTERFACE)
+add_library(tlspair::cpp ALIAS tlspair_cpp)
+set_target_properties(tlspair_cpp PROPERTIES EXPORT_NAME cpp)
+target_link_libraries(tlspair_cpp INTERFACE tlspair)
+target_compile_features(tlspair_cpp INTERFACE cxx_std_17)
