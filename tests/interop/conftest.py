@@ -1,6 +1,7 @@
 """The certificates and the loop of tests/python, and what only strangers need."""
 
 import importlib.util
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -27,6 +28,14 @@ def version(request):
 def identity(request):
     """Each kind of certificate in turn."""
     return request.param
+
+
+@pytest.fixture
+def secret(tmp_path):
+    """A file with what the servers of a fleet share."""
+    path = tmp_path / "secret"
+    path.write_bytes(os.urandom(48))
+    return path
 
 
 @pytest.fixture(scope="session")

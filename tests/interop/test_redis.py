@@ -22,13 +22,6 @@ def client(certs, version):
 
 
 @pytest.fixture
-def secret(tmp_path):
-    path = tmp_path / "secret"
-    path.write_bytes(os.urandom(48))
-    return path
-
-
-@pytest.fixture
 def redis(loop):
     with Redis(loop) as server:
         yield server

@@ -86,13 +86,6 @@ def network():
 
 
 @pytest.fixture
-def secret(tmp_path):
-    path = tmp_path / "secret"
-    path.write_bytes(os.urandom(48))
-    return path
-
-
-@pytest.fixture
 def redis(loop, network):
     """On the first host, for the others to come to."""
     address, prefix = network.addresses[0], network.hosts[0].prefix
