@@ -206,11 +206,13 @@ static void take_out(struct store *store, struct lookup *lookup) {
 static void finish(struct store *store, struct lookup *lookup) {
     if (lookup->waiting > 0) return;
     if (lookup->request != NULL) {
-        tls_request_resolve_session(lookup->request, NULL, 0);
-        if (lookup->failed)
+        if (lookup->failed) {
+            tls_request_resolve_unavailable(lookup->request);
             store->failed++;
-        else
+        } else {
+            tls_request_resolve_session(lookup->request, NULL, 0);
             store->absent++;
+        }
     }
     free(lookup);
 }
@@ -227,10 +229,7 @@ static void on_found(redisAsyncContext *redis, void *answer, void *user_data) {
         tls_status status = tls_request_resolve_session(lookup->request, reply->str, reply->len);
         if (status == TLS_OK) store->found++;
         if (status == TLS_ERR_INVALID_HANDLE) store->late++;
-        if (status == TLS_OK || status == TLS_ERR_INVALID_HANDLE)
-            lookup->request = NULL;
-        else
-            lookup->failed = 1;   /* too large to be one of ours */
+        lookup->request = NULL;
     } else if (reply->type == REDIS_REPLY_ERROR) {
         int is_unknown = strncmp(reply->str, "ERR unknown command", 19) == 0;
         if (is_unknown && is_connected(store)) {
@@ -251,7 +250,7 @@ static void on_resume_session(tls_server *server, tls_stream *stream, const uint
     (void)stream;
     if (lookup == NULL) {
         store->away++;
-        tls_request_resolve_session(request, NULL, 0);
+        tls_request_resolve_unavailable(request);
         return;
     }
     lookup->request = request;

@@ -209,7 +209,7 @@ typedef struct tls_request tls_request;
 #define TLS_SESSIONS_MISS_STORE_TIMEOUT 9
 
 /**
- * The program rejected the request, which ended the connection.
+ * The program could not look the session up, or rejected the request.
  */
 #define TLS_SESSIONS_MISS_STORE_ERROR 10
 
@@ -2424,13 +2424,13 @@ tls_status tls_request_resolve_verdict(tls_request *request,
  * - `request`: as for `tls_request_resolve_context`.
  * - `session`: what the newSession callback gave for this id; copied. NULL with length 0: nothing is
  *   known, and the handshake goes on as a full one.
- * - `length`: in bytes, 64 KiB at most.
+ * - `length`: in bytes. More than 64 KiB cannot be one of ours, and counts as altered.
  *
  * Whether the session can be resumed is judged by the library; bytes that were altered, or are of another
  * session, are as good as none.
  *
- * Errors: `TLS_ERR_INVALID_ARGUMENT` for what is too long, or if the request is about something else; it
- * is not used up. Node: `callback(null, sessionData)`.
+ * Errors: `TLS_ERR_INVALID_ARGUMENT` if the request is about something else; it is not used up. Node:
+ * `callback(null, sessionData)`.
  */
 TLS_API
 tls_status tls_request_resolve_session(tls_request *request,
@@ -2438,9 +2438,23 @@ tls_status tls_request_resolve_session(tls_request *request,
                                        size_t length);
 
 /**
+ * Answers that what is kept under the id of a session cannot be had now: the store is down, or has too
+ * much to do. The handshake goes on as a full one, as for an id that is not known, but
+ * `TLS_SESSIONS_MISS_STORE_ERROR` counts it. Any thread, inside the callback that brought the request or
+ * later.
+ *
+ * - `request`: as for `tls_request_resolve_context`.
+ *
+ * Errors: `TLS_ERR_INVALID_ARGUMENT` if the request is about something else; it is not used up. Node has
+ * no counterpart: an error there ends the connection, as `tls_request_reject` does.
+ */
+TLS_API
+tls_status tls_request_resolve_unavailable(tls_request *request);
+
+/**
  * Answers any request with no. Any thread, inside the callback that brought it or later. A server
  * name is refused with the alert `unrecognized_name`; a certificate is not accepted; for a session the
- * connection is ended (say that nothing is known if it shall go on).
+ * connection is ended (`tls_request_resolve_unavailable` lets it go on).
  *
  * - `request`: as for `tls_request_resolve_context`.
  * - `reason`: in words, for the message of the error that follows on our side; nothing of it is

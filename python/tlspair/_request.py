@@ -64,6 +64,10 @@ class Request:
             raise ValueError("session is empty; None says that nothing is kept")
         return self._answer(lib.tls_request_resolve_session, kept, len(kept))
 
+    def resolve_unavailable(self) -> bool:
+        """The store cannot answer now: the handshake goes on as a full one, and is counted as that."""
+        return self._answer(lib.tls_request_resolve_unavailable)
+
     def reject(self, reason: Optional[str] = None) -> bool:
         """No, to any question; the reason is for the error on our side, and is not sent."""
         return self._answer(lib.tls_request_reject, arguments.optional_text(reason, "reason"))

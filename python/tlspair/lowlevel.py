@@ -372,6 +372,7 @@ FUNCTIONS: Dict[str, Tuple[str, str]] = {
     "tls_request_resolve_verdict": ("tls_status", "tls_request *, int"),
     "tls_request_reject": ("tls_status", "tls_request *, char *"),
     "tls_request_resolve_session": ("tls_status", "tls_request *, void *, size_t"),
+    "tls_request_resolve_unavailable": ("tls_status", "tls_request *"),
     "tls_connect": (
         "tls_stream *",
         "tls_loop *, int32_t, char *, tls_connect_options *, tls_stream_callback, void *",

@@ -129,16 +129,15 @@ class RedisStore:
             self._start(self._find(id, request))
         else:
             self.counts.away += 1
-            request.resolve_session(None)
+            request.resolve_unavailable()
 
     async def _find(self, id: bytes, request: Request) -> None:
         try:
             kept = await asyncio.wait_for(self._take(id), self._timeout)
             answered = request.resolve_session(kept)
-        # `TLSError`, which is an `OSError`: what is there is too large to be one of ours.
         except (RedisError, OSError, asyncio.TimeoutError):
             self.counts.failed += 1
-            request.resolve_session(None)
+            request.resolve_unavailable()
             return
         if kept is None:
             self.counts.absent += 1

@@ -60,6 +60,8 @@ pub enum Answer {
     Session(Option<Vec<u8>>),
     /// Nobody answered in time: as if nothing was kept.
     TooLate,
+    /// What was kept cannot be had now: as if it was not.
+    Unavailable,
     /// Refused, for a reason in words.
     Reject(Option<String>),
 }
@@ -76,7 +78,7 @@ impl Kind {
         match answer {
             Answer::Context(_) => self == Kind::Context,
             Answer::Verdict(_) => self == Kind::Verdict,
-            Answer::Session(_) | Answer::TooLate => self == Kind::Session,
+            Answer::Session(_) | Answer::TooLate | Answer::Unavailable => self == Kind::Session,
             Answer::Reject(_) => true,
         }
     }

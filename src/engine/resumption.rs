@@ -183,6 +183,10 @@ impl Resumption {
                 self.miss(Count::MissStoreTimeout);
                 return Ok(());
             }
+            Answer::Unavailable => {
+                self.miss(Count::MissStoreError);
+                return Ok(());
+            }
             Answer::Context(_) | Answer::Verdict(_) | Answer::Reject(_) => {
                 self.miss(Count::MissStoreError);
                 let reason = match answer {

@@ -131,13 +131,13 @@ pub extern "C" fn tls_request_resolve_verdict(
 /// - `request`: as for `tls_request_resolve_context`.
 /// - `session`: what the newSession callback gave for this id; copied. NULL with length 0: nothing is
 ///   known, and the handshake goes on as a full one.
-/// - `length`: in bytes, 64 KiB at most.
+/// - `length`: in bytes. More than 64 KiB cannot be one of ours, and counts as altered.
 ///
 /// Whether the session can be resumed is judged by the library; bytes that were altered, or are of another
 /// session, are as good as none.
 ///
-/// Errors: `TLS_ERR_INVALID_ARGUMENT` for what is too long, or if the request is about something else; it
-/// is not used up. Node: `callback(null, sessionData)`.
+/// Errors: `TLS_ERR_INVALID_ARGUMENT` if the request is about something else; it is not used up. Node:
+/// `callback(null, sessionData)`.
 #[no_mangle]
 pub unsafe extern "C" fn tls_request_resolve_session(
     request: *mut tls_request,
@@ -147,19 +147,28 @@ pub unsafe extern "C" fn tls_request_resolve_session(
     answer(request, || {
         // SAFETY: readable by contract.
         let session = unsafe { input::bytes(session, length) }?;
-        if session.len() > MAX_SESSION_LENGTH {
-            return Err(Error::argument(
-                "a session has at most 65536 bytes: this is not what newSession gave",
-            ));
-        }
-        let session = (!session.is_empty()).then(|| session.to_owned());
-        Ok(Answer::Session(session))
+        let kept = &session[..session.len().min(MAX_SESSION_LENGTH)];
+        Ok(Answer::Session((!kept.is_empty()).then(|| kept.to_owned())))
     })
+}
+
+/// Answers that what is kept under the id of a session cannot be had now: the store is down, or has too
+/// much to do. The handshake goes on as a full one, as for an id that is not known, but
+/// `TLS_SESSIONS_MISS_STORE_ERROR` counts it. Any thread, inside the callback that brought the request or
+/// later.
+///
+/// - `request`: as for `tls_request_resolve_context`.
+///
+/// Errors: `TLS_ERR_INVALID_ARGUMENT` if the request is about something else; it is not used up. Node has
+/// no counterpart: an error there ends the connection, as `tls_request_reject` does.
+#[no_mangle]
+pub extern "C" fn tls_request_resolve_unavailable(request: *mut tls_request) -> tls_status {
+    answer(request, || Ok(Answer::Unavailable))
 }
 
 /// Answers any request with no. Any thread, inside the callback that brought it or later. A server
 /// name is refused with the alert `unrecognized_name`; a certificate is not accepted; for a session the
-/// connection is ended (say that nothing is known if it shall go on).
+/// connection is ended (`tls_request_resolve_unavailable` lets it go on).
 ///
 /// - `request`: as for `tls_request_resolve_context`.
 /// - `reason`: in words, for the message of the error that follows on our side; nothing of it is

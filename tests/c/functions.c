@@ -265,6 +265,7 @@ static const size_t lengths[] = {1};
     X(PAIR, STATUS, ANY_THREAD, tls_secure_pair_on_resume_session, (h, NULL, NULL)) \
     X(PAIR, STATUS, ANY_THREAD, tls_secure_pair_set_session_tickets, (h, 1)) \
     X(REQUEST, STATUS, ANY_THREAD, tls_request_resolve_session, (h, NULL, 0)) \
+    X(REQUEST, STATUS, ANY_THREAD, tls_request_resolve_unavailable, (h)) \
     X(CONTEXT, STATUS, ANY_THREAD, tls_context_set_session_cache, (h, 1)) \
     X(CONTEXT, MINUS, ANY_THREAD, tls_context_session_cache_count, (h, TLS_SESSION_CACHE_ENTRIES)) \
     X(PAIR, STATUS, ANY_THREAD, tls_secure_pair_on_session, (h, NULL, NULL)) \

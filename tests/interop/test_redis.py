@@ -313,7 +313,7 @@ def test_s53_redis_is_killed_and_comes_back(redis, start, client, fleet):
     until(members[1].loop, lambda: members[1].count("pending") > 0, members[1].stranger)
     redis.stop()
     assert waiting.finish() is False
-    assert members[1].count("failed") == 1 and members[1].count("miss_unknown_id") == 1
+    assert members[1].count("failed") == 1 and members[1].count("miss_store_error") == 1
 
     # Before it is asked.
     members[1].settle()
@@ -329,7 +329,7 @@ def test_s53_redis_is_killed_and_comes_back(redis, start, client, fleet):
     assert visit(members[1], client, sessions[-1])[0] is False
     _, sessions = visit(members[0], client)
     assert visit(members[1], client, sessions[-1])[0]
-    assert total(members, "miss_store_error") == total(members, "miss_store_timeout") == 0
+    assert total(members, "miss_store_error") == 2 and total(members, "miss_store_timeout") == 0
 
 
 def test_s53_redis_dies_under_load(loop, redis, start, client):
@@ -352,7 +352,7 @@ def test_s53_redis_dies_under_load(loop, redis, start, client):
     finished += len(walks)
     counts = {name: total(members, name) for name in ("full", "hit_store", "miss_store_error")}
     assert counts["full"] + counts["hit_store"] == finished == 140
-    assert counts["hit_store"] >= 20 and resumed and counts["miss_store_error"] == 0
+    assert counts["hit_store"] >= 20 and resumed and counts["miss_store_error"] > 0
 
 
 # -- the Python store inside a program

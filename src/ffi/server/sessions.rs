@@ -32,7 +32,7 @@ pub const TLS_SESSIONS_MISS_POLICY: i32 = 7;
 pub const TLS_SESSIONS_MISS_SEALED: i32 = 8;
 /// The program did not answer in time.
 pub const TLS_SESSIONS_MISS_STORE_TIMEOUT: i32 = 9;
-/// The program rejected the request, which ended the connection.
+/// The program could not look the session up, or rejected the request.
 pub const TLS_SESSIONS_MISS_STORE_ERROR: i32 = 10;
 
 fn count_of(what: i32) -> Result<Count> {
