@@ -10,7 +10,7 @@
  *   load pending port=N pid=N [connections=2000]             a hello that offers a session and gets no answer
  *
  * With seconds=N, warm=N and version=1.2 or 1.3; with first_thread=1 only the CPU of the server's first
- * thread counts. Prints one line of name=value; any error ends it with status 1.
+ * thread counts; with greets=1 the server says a line first. Prints one line of name=value; any error ends it with status 1.
  */
 #define _GNU_SOURCE
 #include "bench.h"
@@ -49,6 +49,7 @@ struct connection {
     enum state state;
     bool waits_to_write;
     bool counted; /* its first handshake is done */
+    bool greeted;
     SSL *ssl;
     SSL_SESSION *session;
     size_t awaited; /* bytes of the reply that are still to come */
@@ -57,7 +58,7 @@ struct connection {
 };
 
 static enum mode mode;
-static bool resume, is_tls12;
+static bool resume, is_tls12, greets;
 /* From now on nobody is answered. */
 static bool held;
 static int server_port, server_pid, epoll_fd;
@@ -182,6 +183,7 @@ static void start(struct connection *connection)
         SSL_set_session(connection->ssl, connection->session);
 
     connection->state = CONNECTING;
+    connection->greeted = !greets;
     connection->waits_to_write = true;
     struct epoll_event event = {.events = EPOLLIN | EPOLLOUT, .data.ptr = connection};
     epoll_ctl(epoll_fd, EPOLL_CTL_ADD, connection->fd, &event);
@@ -231,6 +233,17 @@ static void fail(struct connection *connection, int result, const char *what)
     die("%s: SSL error %d", what, error);
 }
 
+/* Leaves the line out that the server says first; what is left of so many bytes. */
+static int skip_greeting(struct connection *connection, int length)
+{
+    const unsigned char *end = connection->greeted ? NULL : memchr(reply, '\n', (size_t)length);
+    if (end != NULL) {
+        connection->greeted = true;
+        return length - (int)(end + 1 - reply);
+    }
+    return connection->greeted ? length : 0;
+}
+
 /* Handshake and replies, as far as the received bytes go. */
 static void advance(struct connection *connection)
 {
@@ -258,6 +271,9 @@ static void advance(struct connection *connection)
                 fail(connection, length, "read");
             return;
         }
+        length = skip_greeting(connection, length);
+        if (length == 0)
+            continue;
         if ((size_t)length > connection->awaited)
             die("the reply is longer than asked for");
         connection->awaited -= (size_t)length;
@@ -422,6 +438,7 @@ int main(int argc, char **argv)
     server_pid = (int)option_number(argc, argv, "pid", 0);
     resume = option_number(argc, argv, "resume", 0) != 0;
     is_tls12 = strcmp(option(argc, argv, "version", "1.3"), "1.2") == 0;
+    greets = option_number(argc, argv, "greets", 0) != 0;
     bool first_thread = option_number(argc, argv, "first_thread", 0) != 0;
     long sessions = (long)option_number(argc, argv, "sessions", 20000);
     request_length = mode == ECHO ? (size_t)option_number(argc, argv, "size", 64) : mode == IDLE ? 64 : 1;
