@@ -377,16 +377,19 @@ impl SecurePair {
             if push_data {
                 self.push_unread();
             }
-            let event = {
+            let (event, has_sessions) = {
                 let mut core = self.core.borrow_mut();
                 if !core.may_step(fresh, push_data) {
                     core.end_if_all_was_read(fresh);
                     return;
                 }
-                core.step(fresh, plain.bytes())
+                (core.step(fresh, plain.bytes()), core.has_sessions())
             };
-            if !matches!(event, Event::Secure | Event::Failed(_)) {
+            if has_sessions && !matches!(event, Event::Secure | Event::Failed(_)) {
                 self.tell_sessions();
+                if self.core.borrow().closed && matches!(event, Event::Data(_)) {
+                    return;
+                }
             }
             match event {
                 Event::NeedInput => {}
@@ -406,7 +409,6 @@ impl SecurePair {
                     self.tell(|events| events.secure());
                     self.tell_sessions();
                 }
-                Event::Data(_) if self.core.borrow().closed => return,
                 Event::Data(count) => {
                     let bytes = &plain.bytes()[..count];
                     if self.push_data.get() {

@@ -28,10 +28,15 @@ impl Tickets {
         }
     }
 
+    #[inline]
+    pub fn any(&self) -> bool {
+        self.any.load(Ordering::Relaxed)
+    }
+
     /// The oldest.
     #[inline]
     pub fn take(&self) -> Option<SslSession> {
-        if !self.any.load(Ordering::Relaxed) {
+        if !self.any() {
             return None;
         }
         let mut waiting = self.lock();

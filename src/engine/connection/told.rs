@@ -75,6 +75,12 @@ impl Connection {
         }
     }
 
+    /// Is there something to take by [`Connection::take_session`]?
+    #[inline]
+    pub fn has_sessions(&self) -> bool {
+        self.handshake.tickets.any()
+    }
+
     /// A session that has come since, in serialised form: to be asked for after each step that has not
     /// failed, before what it brought is told, until there is none. `None` before the peer is accepted.
     #[inline]

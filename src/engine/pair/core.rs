@@ -185,6 +185,12 @@ impl Core {
         event
     }
 
+    /// Is there something for [`Connection::take_session`]?
+    pub fn has_sessions(&self) -> bool {
+        let connection = self.connection.as_ref();
+        connection.is_some_and(Connection::has_sessions)
+    }
+
     pub fn keep_input(&mut self, bytes: &[u8]) {
         if !self.closed && self.error.is_none() {
             self.input.extend_from_slice(bytes);
