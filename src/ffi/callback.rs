@@ -261,23 +261,27 @@ impl<F: Copy> Registered<F> {
         self.user_data.set(user_data);
     }
 
-    /// Calls it and unregisters it.
-    pub(super) fn call_once(&self, call: impl FnOnce(F, *mut c_void)) {
-        if let Some(function) = self.function.take() {
-            let user_data = self.user_data.get();
-            call_user(|| call(function, user_data));
-        }
+    /// Calls it and unregisters it. False: there is none.
+    pub(super) fn call_once(&self, call: impl FnOnce(F, *mut c_void)) -> bool {
+        let function = self.function.take();
+        self.call_with(function, call)
     }
 
     pub(super) fn is_set(&self) -> bool {
         self.function.get().is_some()
     }
 
-    /// Calls it, if there is one, through `call`, which is given the function and its user data.
-    pub(super) fn call(&self, call: impl FnOnce(F, *mut c_void)) {
-        if let Some(function) = self.function.get() {
-            let user_data = self.user_data.get();
-            call_user(|| call(function, user_data));
-        }
+    /// Calls it through `call`, which is given the function and its user data. False: there is none.
+    pub(super) fn call(&self, call: impl FnOnce(F, *mut c_void)) -> bool {
+        self.call_with(self.function.get(), call)
+    }
+
+    fn call_with(&self, function: Option<F>, call: impl FnOnce(F, *mut c_void)) -> bool {
+        let Some(function) = function else {
+            return false;
+        };
+        let user_data = self.user_data.get();
+        call_user(|| call(function, user_data));
+        true
     }
 }

@@ -108,9 +108,18 @@ fn put_last_error(object: ErrorObject) -> u64 {
 
 /// The handle of an error for the length of a callback.
 pub(super) fn with_handle(error: &Error, call: impl FnOnce(*const tls_error)) {
-    let shared = Shared::Error(Arc::new(ErrorObject::new(error)), false);
-    let handle = registry::insert_shared(Kind::Error, shared).unwrap_or(0);
+    let handle = keep(error);
     call(handle as *const tls_error);
+    release(handle);
+}
+
+/// The handle of an error until [`release`]; 0 if there are too many.
+pub(super) fn keep(error: &Error) -> u64 {
+    let shared = Shared::Error(Arc::new(ErrorObject::new(error)), false);
+    registry::insert_shared(Kind::Error, shared).unwrap_or(0)
+}
+
+pub(super) fn release(handle: u64) {
     let _ = registry::remove_shared(handle, Kind::Error);
 }
 

@@ -1,5 +1,7 @@
 //! `tls_loop`: waits for sockets, timers and posted work, and runs the callbacks.
 
+pub(super) mod pull;
+
 use std::cell::{Cell, RefCell};
 use std::ffi::{c_int, c_void};
 use std::rc::Rc;
@@ -8,10 +10,13 @@ use std::time::Duration;
 use super::callback::{call_user, tls_destroy_callback, tls_post_callback};
 use super::guard;
 use super::registry::{self, Kind, Local, Shared};
+use super::rows::Rows;
 use super::status::{tls_status, TLS_OK};
 use super::user_data::UserData;
 use crate::error::{Error, Result, Status};
 use crate::net::Loop;
+
+pub use pull::*;
 
 /// An event loop. It belongs to the thread that made it, with everything that hangs on it, until it
 /// is handed on with `tls_loop_detach`.
@@ -26,6 +31,7 @@ pub type tls_socket = c_int;
 pub(super) struct LoopObject {
     pub(super) event_loop: Rc<Loop>,
     pub(super) handle: Cell<u64>,
+    pub(super) rows: Rc<Rows>,
     user_data: RefCell<Option<UserData>>,
 }
 
@@ -53,6 +59,7 @@ pub extern "C" fn tls_loop_new() -> *mut tls_loop {
         let event_loop = Loop::new()?;
         let remote = event_loop.remote();
         let object = Rc::new(LoopObject {
+            rows: Rows::new(&event_loop),
             event_loop,
             handle: Cell::new(0),
             user_data: RefCell::new(None),
@@ -77,6 +84,7 @@ pub extern "C" fn tls_loop_free(r#loop: *mut tls_loop) -> tls_status {
     guard::status(|| {
         let object = adopted(r#loop)?;
         object.event_loop.close_all()?;
+        object.rows.clear();
         drop(registry::remove_local::<LoopObject>(r#loop as u64));
         let user_data = object.user_data.take();
         drop(object);
@@ -171,7 +179,8 @@ pub extern "C" fn tls_loop_post(
     })
 }
 
-/// A descriptor that is readable whenever `tls_loop_run_once(loop, 0)` has work to do: sockets,
+/// A descriptor that is readable whenever `tls_loop_run_once(loop, 0)` has work to do, or
+/// `tls_loop_poll` something to tell: sockets,
 /// timers and posted work. Watch it with poll(2), epoll or any other loop for reading, never read
 /// from it, and call `tls_loop_run_once(loop, 0)` when it is readable. It belongs to the loop.
 ///
@@ -195,8 +204,8 @@ pub extern "C" fn tls_loop_next_timeout_ms(r#loop: *mut tls_loop) -> i64 {
 }
 
 /// Gives the loop up, with everything that hangs on it: set up here, run there. The next thread that
-/// calls `tls_loop_run`, `tls_loop_run_once` or `tls_loop_free` on it owns it; until then everything
-/// else, but for `tls_loop_post` and `tls_loop_stop`, answers `TLS_ERR_WRONG_THREAD`.
+/// calls `tls_loop_run`, `tls_loop_run_once`, `tls_loop_poll` or `tls_loop_free` on it owns it; until
+/// then everything else, but for `tls_loop_post` and `tls_loop_stop`, answers `TLS_ERR_WRONG_THREAD`.
 ///
 /// The owning thread. Errors: `TLS_ERR_BUSY` inside a callback of this loop.
 #[no_mangle]

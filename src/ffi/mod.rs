@@ -18,6 +18,7 @@ mod input;
 mod library;
 mod registry;
 mod request;
+mod rows;
 mod secure_pair;
 mod server;
 mod status;

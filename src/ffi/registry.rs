@@ -154,7 +154,7 @@ pub(in crate::ffi) fn invalid(handle: u64, kind: Kind) -> Box<Error> {
 #[cold]
 fn wrong_thread(kind: Kind, owner: u64) -> Box<Error> {
     let message = if owner == 0 {
-        "the loop is detached: the thread that calls tls_loop_run, tls_loop_run_once or \
+        "the loop is detached: the thread that calls tls_loop_run, tls_loop_run_once, tls_loop_poll or \
          tls_loop_free next will own it"
             .to_owned()
     } else {

@@ -7,6 +7,7 @@ use super::callback::Registered;
 use super::certificate::{self, tls_certificate};
 use super::context::{self, tls_context};
 use super::registry::{self, Kind, Shared};
+use super::rows::{Outlet, Row};
 use super::status::tls_status;
 use super::{guard, input};
 use crate::context::Certificate;
@@ -40,13 +41,30 @@ pub(super) fn ask<F: Copy>(
     if !callback.is_set() {
         return false;
     }
-    let shared = Shared::Request(Arc::downgrade(request));
-    let Ok(handle) = registry::insert_shared(Kind::Request, shared) else {
+    let Ok(handle) = handle_for(request) else {
         return false;
     };
+    callback.call(|function, user_data| call(function, handle as *mut tls_request, user_data))
+}
+
+/// The same by a row, which has the handle.
+pub(super) fn ask_by_row(
+    outlet: &Outlet,
+    row: Row,
+    bytes: &[u8],
+    request: &Arc<Request>,
+) -> bool {
+    outlet.takes(row.kind)
+        && handle_for(request)
+            .is_ok_and(|object| outlet.put(Row { object, ..row }, [bytes, &[]]))
+}
+
+/// A handle that is gone with the question.
+fn handle_for(request: &Arc<Request>) -> Result<u64> {
+    let shared = Shared::Request(Arc::downgrade(request));
+    let handle = registry::insert_shared(Kind::Request, shared)?;
     request.on_gone(move || drop(registry::remove_shared(handle, Kind::Request)));
-    callback.call(|function, user_data| call(function, handle as *mut tls_request, user_data));
-    true
+    Ok(handle)
 }
 
 /// The same about a certificate, whose handle is valid until the callback returns.
@@ -56,6 +74,9 @@ pub(super) fn ask_about<F: Copy>(
     request: &Arc<Request>,
     call: impl FnOnce(F, *const tls_certificate, *mut tls_request, *mut c_void),
 ) -> bool {
+    if !callback.is_set() {
+        return false;
+    }
     let Ok(handle) = certificate::handle_for(Some(certificate.clone())) else {
         return false;
     };

@@ -19,9 +19,14 @@ use super::callback::{
 use super::certificate::tls_certificate;
 use super::context::{self, tls_context};
 use super::error::{self, tls_error};
-use super::event_loop::{self, tls_loop};
+use super::event_loop::{
+    self, tls_loop, TLS_ROW_CHECK_CERTIFICATE, TLS_ROW_CLIENT_ERROR, TLS_ROW_LISTENING,
+    TLS_ROW_NEW_SESSION, TLS_ROW_RESUME_SESSION, TLS_ROW_SECURE_CONNECTION, TLS_ROW_SERVER_CLOSE,
+    TLS_ROW_SERVER_ERROR, TLS_ROW_SNI,
+};
 use super::registry::{self, Kind, Local};
 use super::request::tls_request;
+use super::rows::{Outlet, Row};
 use super::status::{tls_status, TLS_OK};
 use super::stream::{tls_stream, StreamObject};
 use super::user_data::UserData;
@@ -86,6 +91,7 @@ pub(super) struct ServerObject {
     handle: Cell<u64>,
     /// The loop's handle.
     home: u64,
+    outlet: Outlet,
     listening: Registered<OnServer>,
     secure_connection: Registered<OnServerStream>,
     client_error: Registered<OnClientError>,
@@ -108,36 +114,86 @@ impl ServerObject {
     fn handle(&self) -> *mut tls_server {
         self.handle.get() as *mut tls_server
     }
+
+    /// A row about the server itself.
+    fn row(&self, kind: i32) -> Row {
+        Row {
+            handle: self.handle.get(),
+            kind,
+            ..Row::default()
+        }
+    }
+
+    /// A row about one of its streams.
+    fn stream_row(&self, kind: i32, stream: u64) -> Row {
+        Row {
+            handle: stream,
+            kind,
+            server: self.handle.get(),
+            ..Row::default()
+        }
+    }
+
+    /// Has the server told and asked of whatever there is a callback or a row for.
+    fn listen(&self) {
+        let (server, outlet) = (&self.server, &self.outlet);
+        server.set_ask_server_name(self.sni.is_set() || outlet.has(TLS_ROW_SNI));
+        server.set_ask_certificate(
+            self.check_certificate.is_set() || outlet.has(TLS_ROW_CHECK_CERTIFICATE),
+        );
+        server.change_keeping(|keeping| {
+            keeping.tell_new = self.new_session.is_set() || outlet.has(TLS_ROW_NEW_SESSION);
+            keeping.ask = self.resume_session.is_set() || outlet.has(TLS_ROW_RESUME_SESSION);
+        });
+    }
+
+    /// The handle of a closed server ends.
+    pub(super) fn forget(handle: u64) {
+        if let Some(object) = registry::remove_local::<ServerObject>(handle) {
+            drop(object.user_data.take());
+        }
+    }
 }
 
 // In each of these, the user gave the function for this user data: that is the SAFETY of the call.
 impl ServerEvents for ServerObject {
     fn accepted(&self, stream: &Rc<Stream>) -> Result<Rc<dyn StreamEvents>> {
-        let object: Rc<dyn StreamEvents> = StreamObject::register(stream, self.home)?;
+        let object: Rc<dyn StreamEvents> = StreamObject::register(stream, self.home, self.outlet.clone())?;
         Ok(object)
     }
 
     fn listening(&self) {
         // SAFETY: see above.
-        self.listening
+        let called = self
+            .listening
             .call(|function, user_data| unsafe { function(self.handle(), user_data) });
+        if !called {
+            self.outlet.put(self.row(TLS_ROW_LISTENING), [&[]; 2]);
+        }
     }
 
     fn secure_connection(&self, stream: &Rc<Stream>) {
-        let stream = stream.tag() as *mut tls_stream;
+        let stream = stream.tag();
         // SAFETY: see above.
-        self.secure_connection
-            .call(|function, user_data| unsafe { function(self.handle(), stream, user_data) });
+        let called = self
+            .secure_connection
+            .call(|function, user_data| unsafe {
+                function(self.handle(), stream as *mut tls_stream, user_data);
+            });
+        if !called {
+            let row = self.stream_row(TLS_ROW_SECURE_CONNECTION, stream);
+            self.outlet.put(row, [&[]; 2]);
+        }
     }
 
     fn new_session(&self, stream: &Rc<Stream>, session: &NewSession) {
-        let stream = stream.tag() as *mut tls_stream;
+        let stream = stream.tag();
         let (id, bytes) = (&session.id, &session.bytes);
         // SAFETY: see above.
-        self.new_session.call(|function, user_data| unsafe {
+        let called = self.new_session.call(|function, user_data| unsafe {
             function(
                 self.handle(),
-                stream,
+                stream as *mut tls_stream,
                 id.as_ptr(),
                 id.len(),
                 bytes.as_ptr(),
@@ -145,6 +201,11 @@ impl ServerEvents for ServerObject {
                 user_data,
             );
         });
+        if !called {
+            let value = id.len() as u64;
+            let row = self.stream_row(TLS_ROW_NEW_SESSION, stream);
+            self.outlet.put(Row { value, ..row }, [id, bytes]);
+        }
     }
 
     fn ask(&self, stream: &Rc<Stream>, question: &Question, request: &Arc<Request>) -> bool {
@@ -152,30 +213,41 @@ impl ServerEvents for ServerObject {
     }
 
     fn client_error(&self, error: &Error, stream: &Rc<Stream>) {
-        let stream = stream.tag() as *mut tls_stream;
-        self.client_error.call(|function, user_data| {
+        let stream = stream.tag();
+        let called = self.client_error.call(|function, user_data| {
             // SAFETY: see above.
             error::with_handle(error, |error| unsafe {
-                function(self.handle(), error, stream, user_data);
+                function(self.handle(), error, stream as *mut tls_stream, user_data);
             });
         });
+        if !called {
+            let row = self.stream_row(TLS_ROW_CLIENT_ERROR, stream);
+            self.outlet.put_error(row, error);
+        }
     }
 
     fn error(&self, error: &Error) {
-        self.error.call(|function, user_data| {
+        let called = self.error.call(|function, user_data| {
             // SAFETY: see above.
             error::with_handle(error, |error| unsafe {
                 function(self.handle(), error, user_data);
             });
         });
+        if !called {
+            self.outlet
+                .put_error(self.row(TLS_ROW_SERVER_ERROR), error);
+        }
     }
 
     fn close(&self) {
         // SAFETY: see above.
-        self.close
+        let called = self
+            .close
             .call(|function, user_data| unsafe { function(self.handle(), user_data) });
-        drop(registry::remove_local::<ServerObject>(self.handle.get()));
-        drop(self.user_data.take());
+        // With a row the handle lives on, until the poll after it.
+        if called || !self.outlet.put(self.row(TLS_ROW_SERVER_CLOSE), [&[]; 2]) {
+            ServerObject::forget(self.handle.get());
+        }
     }
 }
 
@@ -212,6 +284,7 @@ pub extern "C" fn tls_server_new(
             server: Rc::clone(&server),
             handle: Cell::new(0),
             home: home.handle.get(),
+            outlet: home.rows.outlet(),
             listening: Registered::default(),
             secure_connection: Registered::default(),
             client_error: Registered::default(),
@@ -226,6 +299,7 @@ pub extern "C" fn tls_server_new(
         });
         let handle = registry::insert_local(Rc::clone(&object), home.handle.get())?;
         object.handle.set(handle);
+        object.listen();
         server.set_events(object);
         Ok(handle as *mut tls_server)
     })

@@ -14,8 +14,12 @@ use std::time::Duration;
 use super::callback::{tls_destroy_callback, tls_stream_callback, Registered};
 use super::connect_options::{self, tls_connect_options};
 use super::error::{self, tls_error};
-use super::event_loop::{self, tls_loop};
+use super::event_loop::{
+    self, tls_loop, TLS_ROW_CHECK_IDENTITY, TLS_ROW_CLOSE, TLS_ROW_DATA, TLS_ROW_DRAIN, TLS_ROW_END,
+    TLS_ROW_ERROR, TLS_ROW_SECURE_CONNECT, TLS_ROW_SESSION, TLS_ROW_TIMEOUT,
+};
 use super::registry::{self, Kind, Local};
+use super::rows::{Outlet, Row};
 use super::status::{tls_status, TLS_OK};
 use super::user_data::UserData;
 use super::{guard, input};
@@ -46,6 +50,7 @@ type OnError = unsafe extern "C-unwind" fn(*mut tls_stream, *const tls_error, *m
 pub(super) struct StreamObject {
     stream: Rc<Stream>,
     handle: Cell<u64>,
+    outlet: Outlet,
     data: Registered<OnData>,
     secure_connect: Registered<OnStream>,
     drain: Registered<OnStream>,
@@ -73,10 +78,16 @@ unsafe impl Local for StreamObject {
 
 impl StreamObject {
     /// Gives a new stream its handle, on the loop with the handle `home`.
-    pub(super) fn register(stream: &Rc<Stream>, home: u64) -> Result<Rc<StreamObject>> {
+    pub(super) fn register(
+        stream: &Rc<Stream>,
+        home: u64,
+        outlet: Outlet,
+    ) -> Result<Rc<StreamObject>> {
+        stream.set_pulled(outlet.has(TLS_ROW_DATA));
         let object = Rc::new(StreamObject {
             stream: Rc::clone(stream),
             handle: Cell::new(0),
+            outlet,
             data: Registered::default(),
             secure_connect: Registered::default(),
             drain: Registered::default(),
@@ -106,21 +117,53 @@ impl StreamObject {
     fn handle(&self) -> *mut tls_stream {
         self.handle.get() as *mut tls_stream
     }
+
+    /// Has a client told of what there are rows for.
+    fn listen(&self) -> Result<()> {
+        self.stream
+            .set_ask_identity(self.outlet.has(TLS_ROW_CHECK_IDENTITY))?;
+        self.stream
+            .set_told_of_sessions(self.outlet.has(TLS_ROW_SESSION))
+    }
+
+    /// A row about it.
+    fn row(&self, kind: i32) -> Row {
+        Row {
+            handle: self.handle.get(),
+            kind,
+            ..Row::default()
+        }
+    }
+
+    /// The handle of a closed stream ends.
+    pub(super) fn forget(handle: u64) {
+        if let Some(object) = registry::remove_local::<StreamObject>(handle) {
+            drop(object.user_data.take());
+        }
+    }
 }
 
 // In each of these, the user gave the function for this user data: that is the SAFETY of the call.
 impl StreamEvents for StreamObject {
     fn secure_connect(&self) {
         // SAFETY: see above.
-        self.secure_connect
+        let called = self
+            .secure_connect
             .call(|function, user_data| unsafe { function(self.handle(), user_data) });
+        if !called {
+            self.outlet.put(self.row(TLS_ROW_SECURE_CONNECT), [&[]; 2]);
+        }
     }
 
-    fn data(&self, bytes: &[u8]) {
+    fn data(&self, bytes: &[u8]) -> usize {
         // SAFETY: see above.
-        self.data.call(|function, user_data| unsafe {
+        let called = self.data.call(|function, user_data| unsafe {
             function(self.handle(), bytes.as_ptr(), bytes.len(), user_data);
         });
+        if called {
+            return bytes.len();
+        }
+        self.outlet.put_data(self.handle.get(), bytes)
     }
 
     fn renegotiated(&self) {
@@ -137,39 +180,59 @@ impl StreamEvents for StreamObject {
 
     fn end(&self, clean: bool) {
         // SAFETY: see above.
-        self.end.call(|function, user_data| unsafe {
+        let called = self.end.call(|function, user_data| unsafe {
             function(self.handle(), clean.into(), user_data)
         });
+        if !called {
+            let value = clean.into();
+            let row = self.row(TLS_ROW_END);
+            self.outlet.put(Row { value, ..row }, [&[]; 2]);
+        }
     }
 
     fn drain(&self) {
         // SAFETY: see above.
-        self.drain
+        let called = self
+            .drain
             .call(|function, user_data| unsafe { function(self.handle(), user_data) });
+        if !called {
+            self.outlet.put(self.row(TLS_ROW_DRAIN), [&[]; 2]);
+        }
     }
 
     fn timeout(&self) {
         // SAFETY: see above.
-        self.timeout
+        let called = self
+            .timeout
             .call(|function, user_data| unsafe { function(self.handle(), user_data) });
+        if !called {
+            self.outlet.put(self.row(TLS_ROW_TIMEOUT), [&[]; 2]);
+        }
     }
 
     fn error(&self, error: &Error) {
-        self.error.call(|function, user_data| {
+        let called = self.error.call(|function, user_data| {
             // SAFETY: see above.
             error::with_handle(error, |error| unsafe {
                 function(self.handle(), error, user_data);
             });
         });
+        if !called {
+            self.outlet.put_error(self.row(TLS_ROW_ERROR), error);
+        }
     }
 
     fn close(&self, had_error: bool) {
         // SAFETY: see above.
-        self.close.call(|function, user_data| unsafe {
+        let called = self.close.call(|function, user_data| unsafe {
             function(self.handle(), had_error.into(), user_data);
         });
-        drop(registry::remove_local::<StreamObject>(self.handle.get()));
-        drop(self.user_data.take());
+        let value = had_error.into();
+        let row = self.row(TLS_ROW_CLOSE);
+        // With a row the handle lives on, until the poll after it.
+        if called || !self.outlet.put(Row { value, ..row }, [&[]; 2]) {
+            StreamObject::forget(self.handle.get());
+        }
     }
 }
 
@@ -240,7 +303,8 @@ pub unsafe extern "C" fn tls_connect(
         host.map_or(Ok(()), crate::engine::check_host)?;
         let resolved = options.resolve(&home.event_loop)?;
         let made = net::connect(&home.event_loop, port, host, resolved, |stream| {
-            let object = StreamObject::register(stream, home.handle.get())?;
+            let object = StreamObject::register(stream, home.handle.get(), home.rows.outlet())?;
+            object.listen()?;
             object.secure_connect.set(on_secure_connect, user_data);
             Ok(object)
         });
@@ -300,6 +364,9 @@ pub extern "C" fn tls_stream_destroy(stream: *mut tls_stream) -> tls_status {
         return TLS_OK;
     }
     change(stream, |object| {
+        if !object.stream.is_closed() {
+            object.outlet.drop_waiting(object.handle.get());
+        }
         object.stream.destroy();
         Ok(())
     })

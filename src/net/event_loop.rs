@@ -15,6 +15,7 @@ use mio::{Events, Interest, Poll, Registry, Token, Waker};
 use slab::Slab;
 
 use super::buffers::Buffers;
+use super::pull::Pull;
 use super::remote::{Remote, Work};
 use super::server::Server;
 use super::stream::Stream;
@@ -69,6 +70,7 @@ pub struct Loop {
     running: Cell<bool>,
     /// Streams not closed and servers not closed that listened: while there are any, `run` goes on.
     alive: Cell<usize>,
+    pull: Pull,
     remote: Arc<Remote>,
 }
 
@@ -96,6 +98,7 @@ impl Loop {
             listening: RefCell::new(Vec::new()),
             running: Cell::new(false),
             alive: Cell::new(0),
+            pull: Pull::default(),
             remote: Arc::new(Remote::new(waker)),
         }))
     }
@@ -117,12 +120,34 @@ impl Loop {
         Ok(())
     }
 
+    /// The same for whoever pulls: what nobody has a callback for goes to rows, while there is room
+    /// ([`Pull::begin`]). Connections that waited for room come first, each in its turn.
+    pub fn run_pulled(self: &Rc<Self>, timeout: Option<Duration>) -> Result<()> {
+        self.check_not_running()?;
+        self.serve_missed();
+        self.turn(timeout)?;
+        self.remote.take_stop();
+        Ok(())
+    }
+
+    pub fn pull(&self) -> &Pull {
+        &self.pull
+    }
+
+    /// Rows wait for the next pulled turn: the descriptor must tell.
+    pub fn rows_wait(&self) {
+        self.pull.set_waiting(true);
+        if !self.running.get() && self.timer_fd.borrow().is_some() {
+            self.remote.wake();
+        }
+    }
+
     /// Is a turn under way, so that this may be a callback?
     pub fn is_running(&self) -> bool {
         self.running.get()
     }
 
-    fn check_not_running(&self) -> Result<()> {
+    pub fn check_not_running(&self) -> Result<()> {
         if self.running.get() {
             return Err(Error::new(
                 Status::Busy,
@@ -143,6 +168,17 @@ impl Loop {
             || !self.ready.borrow().is_empty()
             || !self.closing.borrow().is_empty()
             || !self.listening.borrow().is_empty()
+    }
+
+    /// Begins work outside of a turn, which is to wake nobody before it is done. False: this is a turn.
+    pub(super) fn enter(&self) -> bool {
+        !self.running.replace(true)
+    }
+
+    pub(super) fn leave(&self) {
+        self.running.set(false);
+        self.arm_timer_fd();
+        self.wake_if_work();
     }
 
     pub fn remote(&self) -> Arc<Remote> {
@@ -168,8 +204,15 @@ impl Loop {
         Ok(self.poll.borrow().as_raw_fd())
     }
 
-    /// Until the next timer; zero if one is due or there is work already.
+    /// Until the next timer; zero if one is due or there is work already, rows that wait included.
     pub fn next_timeout(&self) -> Option<Duration> {
+        if self.pull.has_waiting() {
+            return Some(Duration::ZERO);
+        }
+        self.longest_wait()
+    }
+
+    fn longest_wait(&self) -> Option<Duration> {
         if self.has_work() || self.remote.has_work() {
             return Some(Duration::ZERO);
         }
@@ -229,14 +272,21 @@ impl Loop {
         }
         self.running.set(true);
         let running = Running(&self.running);
-        let mut events = self
-            .events
-            .take()
-            .unwrap_or_else(|| Events::with_capacity(EVENTS));
-        let wait = match (self.next_timeout(), timeout) {
+        let wait = match (self.longest_wait(), timeout) {
             (Some(next), Some(timeout)) => Some(next.min(timeout)),
             (next, timeout) => next.or(timeout),
         };
+        let bound = self.pull.connections();
+        match bound {
+            Some(bound) => self.serve_waiting(bound),
+            None => self.pull.miss_turn(),
+        }
+        let capacity = bound.unwrap_or(EVENTS).clamp(1, EVENTS);
+        let mut events = self
+            .events
+            .take()
+            .filter(|events| events.capacity() == capacity)
+            .unwrap_or_else(|| Events::with_capacity(capacity));
         let polled = self.poll.borrow_mut().poll(&mut events, wait);
         match polled {
             Ok(()) => {}
@@ -251,17 +301,16 @@ impl Loop {
             }
         }
         // What was left over by the turn before comes after what is new, and is served once.
-        let left_over = self.ready.take();
+        let left_over = match bound {
+            Some(_) => VecDeque::new(),
+            None => self.ready.take(),
+        };
         for event in &events {
             self.dispatch(event);
         }
         self.events.set(Some(events));
         for entry in left_over {
-            match entry {
-                Entry::Stream(stream) => stream.serve_again(),
-                Entry::Attempt(stream) => stream.next_attempt(),
-                Entry::Server(server) => server.accept_ready(),
-            }
+            Self::serve_again(entry);
         }
         self.fire_timers();
         self.do_posted();
@@ -269,13 +318,13 @@ impl Loop {
             self.tell_listening();
             self.flush_dirty();
             self.tell_closed();
-            if self.dirty.borrow().is_empty() && self.closing.borrow().is_empty() {
+            let closing = !self.closing.borrow().is_empty() && !self.pull.is_full();
+            if self.dirty.borrow().is_empty() && !closing {
                 break;
             }
         }
         drop(running);
-        self.arm_timer_fd();
-        self.wake_if_work();
+        self.leave();
         Ok(())
     }
 
@@ -289,12 +338,39 @@ impl Loop {
         }
     }
 
+    fn serve_again(entry: Entry) {
+        match entry {
+            Entry::Stream(stream) => stream.serve_again(),
+            Entry::Attempt(stream) => stream.next_attempt(),
+            Entry::Server(server) => server.accept_ready(),
+        }
+    }
+
+    /// Serves those that were left over by the turn before, so many at most and while there is room.
+    fn serve_waiting(&self, bound: usize) {
+        let mut waiting = self.ready.take();
+        for _ in 0..bound {
+            if self.pull.is_filled() {
+                break;
+            }
+            let Some(entry) = waiting.pop_front() else {
+                break;
+            };
+            Self::serve_again(entry);
+        }
+        // Who has more to tell goes behind those who could tell nothing yet.
+        let mut ready = self.ready.borrow_mut();
+        waiting.append(&mut ready);
+        *ready = waiting;
+    }
+
     fn fire_timers(self: &Rc<Self>) {
         if self.timers.borrow().next_deadline().is_none() {
             return;
         }
         let now = Instant::now();
-        loop {
+        // Whose timer is due when there is no more room has it in the next turn.
+        while !self.pull.is_full() {
             let due = self.timers.borrow_mut().take_due(now);
             match due {
                 Some(Timer::Handshake(stream)) => stream.handshake_timed_out(),
@@ -340,11 +416,16 @@ impl Loop {
     }
 
     fn tell_closed(&self) {
-        let due = self.closing.take();
-        for closing in due {
+        let due = self.closing.borrow().len();
+        for _ in 0..due {
+            if self.pull.is_full() {
+                return;
+            }
+            let closing = self.closing.borrow_mut().pop_front();
             match closing {
-                Closing::Stream(stream) => stream.tell_closed(),
-                Closing::Server(server) => server.tell_closed(),
+                Some(Closing::Stream(stream)) => stream.tell_closed(),
+                Some(Closing::Server(server)) => server.tell_closed(),
+                None => return,
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Sockets: the loop and what hangs on it. One thread at a time; events go up through the traits
 //! below, always with no borrow held, so that whoever is told may call anything.
 
+mod batch;
 mod begin;
 mod buffers;
 mod connect;
@@ -11,6 +12,7 @@ mod idle;
 mod listener;
 mod liveness;
 mod pipe;
+mod pull;
 mod remote;
 mod resolver;
 mod server;
@@ -28,11 +30,13 @@ use std::sync::Arc;
 use crate::engine::{NewSession, Question, Request};
 use crate::error::{Error, Result};
 
+pub use batch::Batch;
 pub use buffers::DEFAULT_SLAB_BUFFER_SIZE;
 pub use connect::{connect, ConnectOptions, Route};
 pub use event_loop::Loop;
 pub use given::GivenFd;
 pub use listener::Address;
+pub use pull::{Place, Pull};
 pub use remote::Remote;
 pub use server::{Server, DEFAULT_HANDSHAKE_TIMEOUT};
 pub use socket_file::check_path;
@@ -42,7 +46,8 @@ pub use transport::{Carrier, Transport};
 /// What a stream tells. `error` comes at most once; `close` comes once and last.
 pub trait StreamEvents {
     fn secure_connect(&self);
-    fn data(&self, bytes: &[u8]);
+    /// How many were taken: all, except by the rows of a pulled turn.
+    fn data(&self, bytes: &[u8]) -> usize;
     /// The peer has ended; not `clean` means without a close_notify.
     fn end(&self, clean: bool);
     fn drain(&self);

@@ -43,6 +43,8 @@ pub struct Stream {
     liveness: Liveness,
     /// A number of whoever uses the stream.
     tag: Cell<u64>,
+    /// The last pulled turn that had its data.
+    pub(super) pulled_in: Cell<u64>,
 }
 
 /// What is needed to move bytes. Never borrowed while a callback runs.
@@ -66,6 +68,8 @@ pub(super) struct Io {
     pub watches_room: bool,
     /// Encrypting failed inside a write; told when the stream is flushed.
     pub failure: Option<Box<Error>>,
+    /// So did sending, outside of a turn.
+    pub broken: Option<std::io::Error>,
     pub remote_address: Option<SocketAddr>,
     pub keep_alive: Option<Duration>,
     pub no_delay: bool,
@@ -87,6 +91,7 @@ impl Io {
             sent: 0,
             watches_room: false,
             failure: None,
+            broken: None,
             remote_address: None,
             keep_alive: None,
             no_delay: true,
@@ -142,6 +147,8 @@ pub(super) struct Flow {
     pub paused_by_above: bool,
     pub has_data_callback: bool,
     pub piped: bool,
+    /// Without any of these, data goes to the rows of pulled turns.
+    pub pulled: bool,
     /// `resume` without a consumer, or `end`: data may be dropped.
     pub discard: bool,
     pub allow_half_open: bool,
@@ -192,6 +199,7 @@ impl Stream {
             handshake_timer: Cell::new(None),
             liveness,
             tag: Cell::new(0),
+            pulled_in: Cell::new(0),
         })
     }
 
@@ -266,7 +274,7 @@ impl Stream {
             return;
         }
         update(&self.state, |state| state.ending = true);
-        if !self.flow.get().has_consumer() {
+        if !self.flow.get().has_consumer() && !self.is_pulled() {
             // Nobody wants what still comes: it must not keep the stream from closing.
             update(&self.flow, |flow| flow.discard = true);
             self.serve_held_back();
@@ -287,9 +295,10 @@ impl Stream {
     /// Goes on with data events. With no callback and no pipe, data is dropped from now on.
     pub fn resume(self: &Rc<Self>) {
         let was_paused = self.flow.get().paused;
+        let is_pulled = self.is_pulled();
         update(&self.flow, |flow| {
             flow.paused = false;
-            if !flow.has_consumer() {
+            if !flow.has_consumer() && !is_pulled {
                 flow.discard = true;
             }
         });

@@ -152,7 +152,7 @@ impl Stream {
 
     fn receive(self: &Rc<Self>, windows: &mut Windows, to_the_end: bool) {
         for _ in 0..RECEIVES {
-            if !self.may_receive() {
+            if !self.may_receive() || self.waits_for_room() {
                 return;
             }
             let received = match &mut self.io.borrow_mut().transport {
@@ -194,7 +194,7 @@ impl Stream {
                     *input = &[];
                     return;
                 }
-                if self.holds_data(&io) {
+                if self.holds_data(&io) || self.waits_for_room() {
                     return;
                 }
                 let mut out = self.event_loop.out.borrow_mut();
@@ -245,10 +245,10 @@ impl Stream {
     /// Plaintext and ciphertext that were held back come before anything new.
     fn process_kept(self: &Rc<Self>, windows: &mut Windows) {
         let flow = self.flow.get();
-        if flow.is_paused() && self.state.get().secure {
+        if (flow.is_paused() && self.state.get().secure) || self.waits_for_room() {
             return;
         }
-        if flow.has_consumer() {
+        if flow.has_consumer() || self.goes_to_row() {
             let unread = std::mem::take(&mut self.io.borrow_mut().unread);
             if !unread.is_empty() {
                 self.deliver(&unread);
@@ -289,13 +289,14 @@ impl Stream {
         if self.state.get().closed {
             return;
         }
+        let to_row = self.goes_to_row();
         // Paused by a callback that came before this data.
-        if !flow.has_consumer() || flow.is_paused() {
+        if !(flow.has_consumer() || to_row) || flow.is_paused() {
             self.io.borrow_mut().unread.extend_from_slice(bytes);
             return;
         }
-        if flow.has_data_callback {
-            self.tell(|events| events.data(bytes));
+        if flow.has_data_callback || to_row {
+            self.tell_data(bytes);
         }
         if flow.piped && !self.state.get().closed {
             self.pipe_data(bytes);
@@ -468,12 +469,15 @@ impl Stream {
 
     /// Sends what is in the output buffer, then encrypts and sends what is queued, then close_notify
     /// and FIN if the stream is ending. The inner error is the socket's.
-    fn flush_io(&self) -> Result<io::Result<()>> {
+    pub(super) fn flush_io(&self) -> Result<io::Result<()>> {
         let mut io = self.io.borrow_mut();
         let io = &mut *io;
         let mut out = self.event_loop.out.borrow_mut();
         if let Some(error) = io.failure.take() {
             return Err(error);
+        }
+        if let Some(cause) = io.broken.take() {
+            return Ok(Err(cause));
         }
         let ending = self.state.get().ending;
         let mut sent = Ok(true);

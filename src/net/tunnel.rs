@@ -146,8 +146,9 @@ impl StreamEvents for Tunnel {
         self.tell_user(|users| users.secure_connect());
     }
 
-    fn data(&self, bytes: &[u8]) {
+    fn data(&self, bytes: &[u8]) -> usize {
         self.with_under(|under| under.put_down(bytes));
+        bytes.len()
     }
 
     /// Whether nothing is missing, the upper stream's own close_notify says.

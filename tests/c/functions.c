@@ -12,6 +12,11 @@ static size_t *fresh_length(void) {
 }
 
 static const char *const names[] = {"x"};
+
+/* One row, and a batch of one. */
+static uint64_t row[TLS_ROW_WORDS];
+static const uint64_t row_lengths[] = {1};
+static int32_t row_statuses[1];
 static const void *const files[] = {"x"};
 static const size_t lengths[] = {1};
 
@@ -128,6 +133,9 @@ static const size_t lengths[] = {1};
     X(LOOP, STATUS, OWNER, tls_loop_set_slab_buffer_size, (h, TLS_SLAB_BUFFER_SIZE)) \
     X(LOOP, STATUS, OWNER, tls_loop_set_user_data, (h, NULL, NULL)) \
     X(LOOP, POINTER, OWNER, tls_loop_user_data, (h)) \
+    X(LOOP, STATUS, OWNER, tls_loop_set_row_kinds, (h, TLS_ROW_KINDS_DEFAULT)) \
+    X(LOOP, STATUS, OWNER, tls_loop_poll, (h, row, TLS_ROW_WORDS, 1, buffer, sizeof buffer, 0)) \
+    X(LOOP, STATUS, OWNER, tls_loop_write_batch, (h, 1, row, row_lengths, "x", row_statuses)) \
     X(LOOP, POINTER, OWNER, tls_server_new, (h, good[CONTEXT])) \
     X(SERVER, STATUS, OWNER, tls_server_listen, (h, 0, "127.0.0.1")) \
     X(SERVER, STATUS, OWNER, tls_server_listen_path, (h, "/nonexistent/socket")) \
@@ -324,6 +332,11 @@ static int64_t call_options_stream(void *h) {
 static int64_t call_accept_stream(void *h) {
     return (int64_t)(intptr_t)tls_server_accept_stream(good[SERVER], h, NULL, 0);
 }
+/* It answers how many statuses are not TLS_OK. */
+static int64_t call_batch_stream(void *h) {
+    uint64_t stream = (uint64_t)(uintptr_t)h;
+    return tls_loop_write_batch(good[LOOP], 1, &stream, row_lengths, "x", row_statuses);
+}
 static int64_t call_pipe_destination(void *h) {
     return tls_stream_pipe(good[STREAM], h);
 }
@@ -339,6 +352,7 @@ const struct function functions[] = {
     {"tls_connect_options_set_stream (stream)", STREAM, call_options_stream, TLS_ERR_INVALID_HANDLE,
         true, false, false, false},
     {"tls_server_accept_stream (stream)", STREAM, call_accept_stream, 0, false, false, false, false},
+    {"tls_loop_write_batch (stream)", STREAM, call_batch_stream, 1, false, false, false, false},
     {"tls_stream_pipe (destination)", STREAM, call_pipe_destination, TLS_ERR_INVALID_HANDLE,
         true, false, false, false},
 };

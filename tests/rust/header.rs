@@ -31,6 +31,7 @@ const SOURCES: &[&str] = &[
     "secure_pair/client_session",
     "request",
     "event_loop",
+    "event_loop/pull",
     "server",
     "server/sockets",
     "server/protocols",

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::super::callback::{tls_server_check_certificate_callback, tls_server_sni_callback};
 use super::super::context::{self, tls_context};
+use super::super::event_loop::{TLS_ROW_CHECK_CERTIFICATE, TLS_ROW_RESUME_SESSION, TLS_ROW_SNI};
 use super::super::input;
 use super::super::request;
 use super::super::status::tls_status;
@@ -21,26 +22,32 @@ pub(super) fn ask(
     question: &Question,
     request: &Arc<Request>,
 ) -> bool {
+    let by_row = |kind: i32, bytes: &[u8]| {
+        let row = object.stream_row(kind, stream);
+        request::ask_by_row(&object.outlet, row, bytes, request)
+    };
     let (server, stream) = (object.handle(), stream as *mut tls_stream);
     match question {
         Question::ServerName(name) => {
-            let Ok(name) = request::text(name) else {
+            let Ok(text) = request::text(name) else {
                 return false;
             };
             request::ask(&object.sni, request, |function, request, user_data| {
                 // SAFETY: the user gave the function for this user data.
-                unsafe { function(server, stream, name.as_ptr(), request, user_data) };
-            })
+                unsafe { function(server, stream, text.as_ptr(), request, user_data) };
+            }) || by_row(TLS_ROW_SNI, name.as_bytes())
         }
-        Question::ClientCertificate(certificate) => request::ask_about(
-            &object.check_certificate,
-            certificate,
-            request,
-            |function, certificate, request, user_data| {
-                // SAFETY: as above.
-                unsafe { function(server, stream, certificate, request, user_data) };
-            },
-        ),
+        Question::ClientCertificate(certificate) => {
+            request::ask_about(
+                &object.check_certificate,
+                certificate,
+                request,
+                |function, certificate, request, user_data| {
+                    // SAFETY: as above.
+                    unsafe { function(server, stream, certificate, request, user_data) };
+                },
+            ) || by_row(TLS_ROW_CHECK_CERTIFICATE, &[])
+        }
         Question::Session(id) => {
             request::ask(
                 &object.resume_session,
@@ -49,7 +56,7 @@ pub(super) fn ask(
                     // SAFETY: as above.
                     unsafe { function(server, stream, id.as_ptr(), id.len(), request, user_data) };
                 },
-            )
+            ) || by_row(TLS_ROW_RESUME_SESSION, id)
         }
         Question::Identity { .. } => false,
     }
@@ -120,7 +127,7 @@ pub extern "C" fn tls_server_on_sni(
 ) -> tls_status {
     change(server, |object| {
         object.sni.set(callback, user_data);
-        object.server.set_ask_server_name(callback.is_some());
+        object.listen();
         Ok(())
     })
 }
@@ -145,7 +152,7 @@ pub extern "C" fn tls_server_on_check_certificate(
 ) -> tls_status {
     change(server, |object| {
         object.check_certificate.set(callback, user_data);
-        object.server.set_ask_certificate(callback.is_some());
+        object.listen();
         Ok(())
     })
 }

@@ -82,9 +82,7 @@ pub extern "C" fn tls_server_on_new_session(
 ) -> tls_status {
     change(server, |object| {
         object.new_session.set(callback, user_data);
-        object
-            .server
-            .change_keeping(|keeping| keeping.tell_new = callback.is_some());
+        object.listen();
         Ok(())
     })
 }
@@ -112,9 +110,7 @@ pub extern "C" fn tls_server_on_resume_session(
 ) -> tls_status {
     change(server, |object| {
         object.resume_session.set(callback, user_data);
-        object
-            .server
-            .change_keeping(|keeping| keeping.ask = callback.is_some());
+        object.listen();
         Ok(())
     })
 }

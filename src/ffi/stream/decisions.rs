@@ -7,7 +7,9 @@ use super::{change, fact, tls_stream, OnStream, StreamObject};
 use crate::engine::{Question, Request};
 use crate::ffi::callback::{tls_stream_callback, tls_stream_check_identity_callback, Registered};
 use crate::ffi::certificate::tls_certificate;
+use crate::ffi::event_loop::{TLS_ROW_CHECK_IDENTITY, TLS_ROW_RENEGOTIATED};
 use crate::ffi::request::{self, tls_request};
+use crate::ffi::rows::Row;
 use crate::ffi::status::tls_status;
 
 type OnCheckIdentity = unsafe extern "C-unwind" fn(
@@ -27,34 +29,46 @@ pub(super) struct Decisions {
 
 /// Puts a question about the server that a client is connected to.
 pub(super) fn ask(object: &StreamObject, question: &Question, request: &Arc<Request>) -> bool {
+    let Question::Identity { certificate, name } = question else {
+        return false;
+    };
+    let Ok(text) = name.as_deref().map(request::text).transpose() else {
+        return false;
+    };
+    let text = text.as_ref().map_or(std::ptr::null(), |text| text.as_ptr());
     let decisions = object.decisions.borrow().clone();
-    let (Some(decisions), Question::Identity { certificate, name }) = (decisions, question) else {
-        return false;
-    };
-    let Ok(name) = name.as_deref().map(request::text).transpose() else {
-        return false;
-    };
-    let name = name.as_ref().map_or(std::ptr::null(), |name| name.as_ptr());
-    request::ask_about(
-        &decisions.check_identity,
-        certificate,
-        request,
-        |function, certificate, request, user_data| {
-            // SAFETY: the user gave the function for this user data.
-            unsafe { function(object.handle(), certificate, name, request, user_data) };
-        },
-    )
+    let asked = decisions.is_some_and(|decisions| {
+        request::ask_about(
+            &decisions.check_identity,
+            certificate,
+            request,
+            |function, certificate, request, user_data| {
+                // SAFETY: the user gave the function for this user data.
+                unsafe { function(object.handle(), certificate, text, request, user_data) };
+            },
+        )
+    });
+    asked || {
+        let value = name.is_some().into();
+        let row = object.row(TLS_ROW_CHECK_IDENTITY);
+        let name = name.as_deref().unwrap_or_default().as_bytes();
+        request::ask_by_row(&object.outlet, Row { value, ..row }, name, request)
+    }
 }
 
 /// Tells once that a renegotiation is over.
 pub(super) fn renegotiated(object: &StreamObject) {
-    let Some(decisions) = object.decisions.borrow().clone() else {
-        return;
-    };
-    decisions.renegotiated.call_once(|function, user_data| {
-        // SAFETY: the user gave the function for this user data.
-        unsafe { function(object.handle(), user_data) };
+    let decisions = object.decisions.borrow().clone();
+    let called = decisions.is_some_and(|decisions| {
+        decisions.renegotiated.call_once(|function, user_data| {
+            // SAFETY: the user gave the function for this user data.
+            unsafe { function(object.handle(), user_data) };
+        })
     });
+    if !called {
+        let row = object.row(TLS_ROW_RENEGOTIATED);
+        object.outlet.put(row, [&[]; 2]);
+    }
 }
 
 /// Registers the callback of a client that decides whether the server's certificate is that of the
@@ -78,7 +92,8 @@ pub extern "C" fn tls_stream_on_check_identity(
     user_data: *mut c_void,
 ) -> tls_status {
     change(stream, |object| {
-        object.stream.set_ask_identity(callback.is_some())?;
+        let asks = callback.is_some() || object.outlet.has(TLS_ROW_CHECK_IDENTITY);
+        object.stream.set_ask_identity(asks)?;
         object.decisions().check_identity.set(callback, user_data);
         Ok(())
     })

@@ -6,6 +6,7 @@ use std::ffi::c_void;
 use super::facts::truth;
 use super::{change, object, tls_stream, StreamObject};
 use crate::ffi::callback::{tls_stream_session_callback, Registered};
+use crate::ffi::event_loop::TLS_ROW_SESSION;
 use crate::ffi::guard;
 use crate::ffi::status::tls_status;
 use crate::sys::memory::Secret;
@@ -21,13 +22,17 @@ pub(super) struct Sessions {
 }
 
 pub(super) fn tell(object: &StreamObject, session: &[u8]) {
-    let Some(sessions) = object.sessions.borrow().clone() else {
-        return;
-    };
-    sessions.told.call(|function, user_data| {
-        // SAFETY: the user gave the function for this user data.
-        unsafe { function(object.handle(), session.as_ptr(), session.len(), user_data) };
+    let sessions = object.sessions.borrow().clone();
+    let called = sessions.is_some_and(|sessions| {
+        sessions.told.call(|function, user_data| {
+            // SAFETY: the user gave the function for this user data.
+            unsafe { function(object.handle(), session.as_ptr(), session.len(), user_data) };
+        })
     });
+    if !called {
+        let row = object.row(TLS_ROW_SESSION);
+        object.outlet.put(row, [session, &[]]);
+    }
 }
 
 /// Client: registers the callback of sessions that can be resumed, for
@@ -50,7 +55,8 @@ pub extern "C" fn tls_stream_on_session(
     user_data: *mut c_void,
 ) -> tls_status {
     change(stream, |object| {
-        object.stream.set_told_of_sessions(callback.is_some())?;
+        let told = callback.is_some() || object.outlet.has(TLS_ROW_SESSION);
+        object.stream.set_told_of_sessions(told)?;
         object.sessions().told.set(callback, user_data);
         Ok(())
     })
