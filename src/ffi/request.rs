@@ -48,15 +48,9 @@ pub(super) fn ask<F: Copy>(
 }
 
 /// The same by a row, which has the handle.
-pub(super) fn ask_by_row(
-    outlet: &Outlet,
-    row: Row,
-    bytes: &[u8],
-    request: &Arc<Request>,
-) -> bool {
+pub(super) fn ask_by_row(outlet: &Outlet, row: Row, bytes: &[u8], request: &Arc<Request>) -> bool {
     outlet.takes(row.kind)
-        && handle_for(request)
-            .is_ok_and(|object| outlet.put(Row { object, ..row }, [bytes, &[]]))
+        && handle_for(request).is_ok_and(|object| outlet.put(Row { object, ..row }, [bytes, &[]]))
 }
 
 /// A handle that is gone with the question.

@@ -267,10 +267,10 @@ impl Rows {
         }
     }
 
-    /// Nothing that happened to this stream is told any more, but for its close.
+    /// Nothing that happened to this stream is told any more, except its close.
     fn drop_waiting(&self, handle: u64) {
         self.waiting.borrow_mut().retain(|waiting| {
-            let goes = waiting.row.handle == handle;
+            let goes = waiting.row.handle == handle && waiting.row.kind != TLS_ROW_CLOSE;
             if let (true, Some(ended)) = (goes, waiting.row.ends()) {
                 ended.end();
             }
@@ -412,4 +412,3 @@ impl Target {
         self.used += bytes.len();
     }
 }
-

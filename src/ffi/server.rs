@@ -158,7 +158,8 @@ impl ServerObject {
 // In each of these, the user gave the function for this user data: that is the SAFETY of the call.
 impl ServerEvents for ServerObject {
     fn accepted(&self, stream: &Rc<Stream>) -> Result<Rc<dyn StreamEvents>> {
-        let object: Rc<dyn StreamEvents> = StreamObject::register(stream, self.home, self.outlet.clone())?;
+        let object: Rc<dyn StreamEvents> =
+            StreamObject::register(stream, self.home, self.outlet.clone())?;
         Ok(object)
     }
 
@@ -175,11 +176,9 @@ impl ServerEvents for ServerObject {
     fn secure_connection(&self, stream: &Rc<Stream>) {
         let stream = stream.tag();
         // SAFETY: see above.
-        let called = self
-            .secure_connection
-            .call(|function, user_data| unsafe {
-                function(self.handle(), stream as *mut tls_stream, user_data);
-            });
+        let called = self.secure_connection.call(|function, user_data| unsafe {
+            function(self.handle(), stream as *mut tls_stream, user_data);
+        });
         if !called {
             let row = self.stream_row(TLS_ROW_SECURE_CONNECTION, stream);
             self.outlet.put(row, [&[]; 2]);
@@ -234,8 +233,7 @@ impl ServerEvents for ServerObject {
             });
         });
         if !called {
-            self.outlet
-                .put_error(self.row(TLS_ROW_SERVER_ERROR), error);
+            self.outlet.put_error(self.row(TLS_ROW_SERVER_ERROR), error);
         }
     }
 

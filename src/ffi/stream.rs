@@ -15,8 +15,8 @@ use super::callback::{tls_destroy_callback, tls_stream_callback, Registered};
 use super::connect_options::{self, tls_connect_options};
 use super::error::{self, tls_error};
 use super::event_loop::{
-    self, tls_loop, TLS_ROW_CHECK_IDENTITY, TLS_ROW_CLOSE, TLS_ROW_DATA, TLS_ROW_DRAIN, TLS_ROW_END,
-    TLS_ROW_ERROR, TLS_ROW_SECURE_CONNECT, TLS_ROW_SESSION, TLS_ROW_TIMEOUT,
+    self, tls_loop, TLS_ROW_CHECK_IDENTITY, TLS_ROW_CLOSE, TLS_ROW_DATA, TLS_ROW_DRAIN,
+    TLS_ROW_END, TLS_ROW_ERROR, TLS_ROW_SECURE_CONNECT, TLS_ROW_SESSION, TLS_ROW_TIMEOUT,
 };
 use super::registry::{self, Kind, Local};
 use super::rows::{Outlet, Row};
@@ -364,9 +364,7 @@ pub extern "C" fn tls_stream_destroy(stream: *mut tls_stream) -> tls_status {
         return TLS_OK;
     }
     change(stream, |object| {
-        if !object.stream.is_closed() {
-            object.outlet.drop_waiting(object.handle.get());
-        }
+        object.outlet.drop_waiting(object.handle.get());
         object.stream.destroy();
         Ok(())
     })

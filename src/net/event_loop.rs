@@ -65,6 +65,9 @@ pub struct Loop {
     /// Streams and servers with something left to read or accept.
     ready: RefCell<VecDeque<Entry>>,
     closing: RefCell<VecDeque<Closing>>,
+    /// Streams whose peer has ended in a pulled turn: they end in the next turn, when what came before
+    /// the end was answered.
+    ending: RefCell<Vec<Rc<Stream>>>,
     /// Servers whose listening event is due.
     listening: RefCell<Vec<Rc<Server>>>,
     running: Cell<bool>,
@@ -95,6 +98,7 @@ impl Loop {
             dirty: RefCell::new(VecDeque::new()),
             ready: RefCell::new(VecDeque::new()),
             closing: RefCell::new(VecDeque::new()),
+            ending: RefCell::new(Vec::new()),
             listening: RefCell::new(Vec::new()),
             running: Cell::new(false),
             alive: Cell::new(0),
@@ -167,6 +171,7 @@ impl Loop {
         !self.dirty.borrow().is_empty()
             || !self.ready.borrow().is_empty()
             || !self.closing.borrow().is_empty()
+            || !self.ending.borrow().is_empty()
             || !self.listening.borrow().is_empty()
     }
 
@@ -255,6 +260,7 @@ impl Loop {
         }
         self.dirty.borrow_mut().clear();
         self.ready.borrow_mut().clear();
+        self.ending.borrow_mut().clear();
         self.listening.borrow_mut().clear();
         self.timers.borrow_mut().clear();
         self.remote.shut();
@@ -276,6 +282,9 @@ impl Loop {
             (Some(next), Some(timeout)) => Some(next.min(timeout)),
             (next, timeout) => next.or(timeout),
         };
+        for stream in self.ending.take() {
+            stream.end_with_peer();
+        }
         let bound = self.pull.connections();
         match bound {
             Some(bound) => self.serve_waiting(bound),
@@ -544,6 +553,11 @@ impl Loop {
 
     pub(super) fn to_serve(&self, entry: Entry) {
         self.ready.borrow_mut().push_back(entry);
+        self.work_put_down();
+    }
+
+    pub(super) fn to_end(&self, stream: Rc<Stream>) {
+        self.ending.borrow_mut().push(stream);
         self.work_put_down();
     }
 

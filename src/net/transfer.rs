@@ -143,7 +143,11 @@ impl Stream {
             return false;
         }
         let io = self.io.borrow();
-        io.transport.is_some() && io.leftover.is_empty() && !self.holds_data(&io)
+        // What sending failed of is told first: reading after it would find a mere end.
+        io.transport.is_some()
+            && io.broken.is_none()
+            && io.leftover.is_empty()
+            && !self.holds_data(&io)
     }
 
     fn holds_data(&self, io: &Io) -> bool {
@@ -308,7 +312,15 @@ impl Stream {
         update(&self.state, |state| state.input_ended = true);
         self.tell(|events| events.end(clean));
         self.end_pipes();
-        // What others pipe into it still comes: then their end is its end.
+        if self.goes_to_row() {
+            self.event_loop.to_end(Rc::clone(self));
+        } else {
+            self.end_with_peer();
+        }
+    }
+
+    /// Our side ends too. What others pipe into it still comes: then their end is its end.
+    pub(super) fn end_with_peer(self: &Rc<Self>) {
         if !self.flow.get().allow_half_open && !self.is_fed_by_others() {
             self.end();
         }

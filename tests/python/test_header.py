@@ -1,7 +1,8 @@
 """The Python side says what `<tlspair.h>` says, name for name and type for type."""
 
 import ctypes
-import re
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_loader
 
 import pytest
 import tlspair
@@ -10,63 +11,94 @@ from tlspair import lowlevel
 
 
 @pytest.fixture(scope="module")
-def header():
-    """The header without comments and line continuations."""
-    text = (CHECKOUT / "include" / "tlspair.h").read_text()
-    text = re.sub(r"/\*.*?\*/", " ", text, flags=re.S)
-    text = re.sub(r"//[^\n]*", " ", text)
-    return text.replace("\\\n", " ")
+def maker():
+    """scripts/make-lowlevel as a module."""
+    loader = SourceFileLoader("make_lowlevel", str(CHECKOUT / "scripts" / "make-lowlevel"))
+    module = module_from_spec(spec_from_loader(loader.name, loader))
+    loader.exec_module(module)
+    return module
 
 
-def _type(declaration):
-    """`const struct tls_loop *loop` to `tls_loop *`: no qualifiers, no name of the parameter."""
-    words = re.sub(r"\b(const|struct|enum)\b", " ", declaration)
-    match = re.fullmatch(r"\s*(\w+)\s*((?:\*\s*)*)(\w+)?\s*", words)
-    assert match, declaration
-    stars = match[2].replace(" ", "")
-    return f"{match[1]} {stars}" if stars else match[1]
+def test_p4_lowlevel_is_up_to_date(maker):
+    there = (CHECKOUT / "python" / "tlspair" / "_header.py").read_text()
+    assert maker.written(maker.Header(maker.HEADER.read_text())) == there, "stale: run scripts/make-lowlevel"
 
 
-def _parameters(text):
-    text = text.strip()
-    return [] if text in ("", "void") else [_type(one) for one in text.split(",")]
+EVERYTHING = """
+#ifndef TLSPAIR_H
+#include <stddef.h>
+#define TLSPAIR_H
+/* #define TLS_HIDDEN 1
+   typedef struct hidden hidden; */
+#define TLS_API __attribute__((visibility("default")))
+#define TLS_SIZE (10 * 1024)  // int tls_hidden(void);
+#define TLS_ERR -7
+#define TLS_BIT 0x10ULL
+typedef struct tls_loop tls_loop;
+typedef int32_t tls_status;
+typedef void (*tls_callback)(tls_loop *loop, const uint8_t *data,
+                             size_t length);
+#ifdef __cplusplus
+extern "C" {
+#endif
+TLS_API const char *tls_version(void);
+TLS_API
+tls_status tls_post(const struct tls_loop *loop, const char *const *names, tls_callback callback);
+#ifdef __cplusplus
+}  // extern "C"
+#endif
+#endif
+"""
 
 
-def _code(header):
-    """Declarations only: no preprocessor lines."""
-    return re.sub(r"^\s*#.*$", "", header, flags=re.M)
+def test_p4_what_is_made_of_a_header(maker):
+    header = maker.Header(EVERYTHING)
+    assert header.constants == {"TLS_SIZE": 10240, "TLS_ERR": -7, "TLS_BIT": 16}
+    assert header.handles == ["tls_loop"]
+    assert header.aliases == {"tls_status": "int32_t"}
+    assert header.callbacks == {"tls_callback": ["tls_loop *", "uint8_t *", "size_t"]}
+    assert header.functions == {
+        "tls_version": ("char *", []),
+        "tls_post": ("tls_status", ["tls_loop *", "char **", "tls_callback"]),
+    }
+    namespace = {}
+    exec(maker.written(header), namespace)
+    assert namespace["FUNCTIONS"]["tls_post"] == ("tls_status", "tls_loop *, char **, tls_callback")
+    assert namespace["CONSTANTS"] == header.constants
 
 
-def test_functions(header):
-    # A result may stand on a line of its own, after a word for visibility.
-    pattern = r"([\w][\w\s]*?[\s*]+)\b(tls_\w+)\s*\(([^()]*)\)\s*;"
-    there = {}
-    for result, name, parameters in re.findall(pattern, re.sub(r"typedef[^;]*;", "", _code(header))):
-        result = re.sub(r"\b(TLS_API|TLS_CALL|extern)\b", "", result)
-        there[name] = (_type(result), _parameters(parameters))
-    assert len(there) > 100
-    here = {name: (result, lowlevel.split(types)) for name, (result, types) in lowlevel.FUNCTIONS.items()}
-    assert here == there
+@pytest.mark.parametrize(
+    "text",
+    [
+        "int tls_hidden(void);",  # not exported
+        "TLS_API int tls_unfinished(void)",
+        "TLS_API int tls_array(int numbers[3]);",
+        "TLS_API int tls_function(int (*function)(int));",
+        "TLS_API int tls_nameless(int);",
+        "TLS_API int tls_many(int number, ...);",
+        "typedef struct { int seen; } tls_visible;",
+        "typedef struct tls_one tls_other;",
+        "typedef int (*tls_answering_callback)(void *user_data);",
+        "enum tls_kind { TLS_A };",
+        '#define TLS_TEXT "text"',
+        "#define TLS_CALL(x) (x)",
+        "#define TLS_SUM (TLS_A + 1)",
+        "#pragma once",
+        "#define TLS_TWICE 1\n#define TLS_TWICE 1",
+        "TLS_API int tls_twice(void);\nTLS_API int tls_twice(void);",
+    ],
+)
+def test_p4_what_is_not_understood_is_an_error(maker, text):
+    with pytest.raises(maker.Unclear):
+        maker.Header(text)
 
 
-def test_callback_types(header):
-    found = re.findall(r"typedef\s+void\s*\(\s*(?:\w+\s*)?\*\s*(\w+)\s*\)\s*\(([^()]*)\)\s*;", _code(header))
-    there = {name: _parameters(parameters) for name, parameters in found}
-    assert {name: lowlevel.split(types) for name, types in lowlevel.CALLBACKS.items()} == there
-
-
-def test_constants(header):
-    there = {}
-    for name, value in re.findall(
-        r"^\s*#\s*define\s+(TLS_\w+)[ \t]+([-+*() \t0-9xXa-fA-FuUlL]+?)[ \t]*$", header, re.M
-    ):
-        there[name] = eval(re.sub(r"(?<=[0-9a-fA-F])[uUlL]+\b", "", value))  # digits and operators only
-    assert lowlevel.CONSTANTS == there
-
-
-def test_opaque_types(header):
-    there = set(re.findall(r"typedef\s+struct\s+(\w+)\s+\1\s*;", header))
-    assert {f"{name} *" for name in there} <= set(lowlevel.TYPES)
+def test_a_few_by_hand():
+    assert lowlevel.FUNCTIONS["tls_stream_write"] == ("tls_status", "tls_stream *, void *, size_t")
+    assert lowlevel.FUNCTIONS["tls_version"] == ("char *", "")
+    assert lowlevel.CALLBACKS["tls_stream_end_callback"] == "tls_stream *, int, void *"
+    assert lowlevel.CONSTANTS["TLS_ERR_INTERNAL"] == -900
+    assert len(lowlevel.FUNCTIONS) > 200 and len(lowlevel.HANDLES) > 8
 
 
 def test_every_function_has_its_prototype():

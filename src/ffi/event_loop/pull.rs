@@ -142,6 +142,10 @@ pub extern "C" fn tls_loop_set_row_kinds(r#loop: *mut tls_loop, mask: u64) -> tl
 /// `tls_stream_destroy` only its close comes, apart from rows that were given out already: look streams
 /// up by their handle, and skip rows of those that you are done with.
 ///
+/// A stream whose peer has ended ends by itself in the next call, unless
+/// `tls_stream_set_allow_half_open` says otherwise: so what came before the end can be answered
+/// between the two.
+///
 /// **Room.** What finds no room waits for the next call, nothing is lost: data waits at its stream,
 /// which is not read meanwhile, in the order in which the streams came. A record that does not fit is
 /// divided. All other bytes come as a whole: a capacity that is too small for the next row
