@@ -28,8 +28,8 @@
  * **Threads.** A loop with its servers and streams belongs to one thread (tls_loop_detach hands it
  * on). A pair may be used by any thread, one at a time. Everything else: any thread.
  *
- * **Callbacks** run inside tls_loop_run, tls_loop_run_once and tls_loop_free, or inside the calls on
- * their pair; one at a time; NULL unregisters. They may call anything, also end the handle they were
+ * **Callbacks** run inside tls_loop_run, tls_loop_run_once, tls_loop_poll and tls_loop_free, or inside the
+ * calls on their pair; one at a time; NULL unregisters. They may call anything, also end the handle they were
  * called for. No callback of a handle comes after its close callback. They must return: an exception
  * or longjmp must not leave them.
  *
@@ -2758,6 +2758,10 @@ tls_status tls_loop_set_row_kinds(tls_loop *loop,
  * stream that is paused (`tls_stream_pause`) has none in the calls after it. After
  * `tls_stream_destroy` only its close comes, apart from rows that were given out already: look streams
  * up by their handle, and skip rows of those that you are done with.
+ *
+ * A stream whose peer has ended ends by itself in the next call, unless
+ * `tls_stream_set_allow_half_open` says otherwise: so what came before the end can be answered
+ * between the two.
  *
  * **Room.** What finds no room waits for the next call, nothing is lost: data waits at its stream,
  * which is not read meanwhile, in the order in which the streams came. A record that does not fit is

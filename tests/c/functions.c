@@ -352,7 +352,7 @@ const struct function functions[] = {
     {"tls_connect_options_set_stream (stream)", STREAM, call_options_stream, TLS_ERR_INVALID_HANDLE,
         true, false, false, false},
     {"tls_server_accept_stream (stream)", STREAM, call_accept_stream, 0, false, false, false, false},
-    {"tls_loop_write_batch (stream)", STREAM, call_batch_stream, 1, false, false, false, false},
+    {"tls_loop_write_batch (stream)", STREAM, call_batch_stream, 1, true, false, false, false},
     {"tls_stream_pipe (destination)", STREAM, call_pipe_destination, TLS_ERR_INVALID_HANDLE,
         true, false, false, false},
 };

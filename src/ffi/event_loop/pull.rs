@@ -226,10 +226,9 @@ fn check_room(
     }
     let bytes = words
         .checked_mul(max_rows)
-        .and_then(|all| all.checked_mul(size_of::<u64>()));
-    if !bytes.is_some_and(|bytes| isize::try_from(bytes).is_ok())
-        || isize::try_from(capacity).is_err()
-    {
+        .and_then(|all| all.checked_mul(size_of::<u64>()))
+        .unwrap_or(usize::MAX);
+    if isize::try_from(bytes.max(capacity)).is_err() {
         return Err(Error::argument("the room is more than memory can hold"));
     }
     Ok(())
