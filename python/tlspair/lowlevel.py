@@ -38,8 +38,8 @@ TYPES: Dict[str, Any] = {
 }
 TYPES.update({name: TYPES[meaning] for name, meaning in ALIASES.items()})
 
-# These wait, or run for long: the other Python threads go on meanwhile. The last five wait for a
-# callback of `tls_secure_pair_on_ready` that runs on another thread, which needs the lock to end.
+# These wait, or run for long: the other Python threads go on meanwhile. The last ones, and all answers to requests,
+# wait for a callback of `tls_secure_pair_on_ready` that runs on another thread, which needs the lock to end.
 _WAITING = {
     "tls_loop_run",
     "tls_loop_run_once",
@@ -48,9 +48,7 @@ _WAITING = {
     "tls_server_listen",
     "tls_secure_pair_free",
     "tls_secure_pair_on_ready",
-    "tls_request_resolve_context",
-    "tls_request_resolve_verdict",
-    "tls_request_reject",
+    *(name for name in FUNCTIONS if name.startswith("tls_request_")),
 }
 
 
