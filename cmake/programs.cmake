@@ -1,8 +1,11 @@
 # The C programs of the examples, the benchmarks and the tests.
 find_package(OpenSSL 3.0 QUIET)
 find_package(Threads REQUIRED)
-find_path(HIREDIS_INCLUDE_DIR hiredis/async.h)
-find_library(HIREDIS_LIBRARY hiredis)
+find_package(PkgConfig QUIET)
+
+# Libraries of others for which there are examples: what is included of each, and its name for pkg-config.
+set(tlspair_others_headers "hiredis/" "uv\\.h>" "event2/" "glib")
+set(tlspair_others_packages hiredis libuv libevent_core glib-2.0)
 
 # tlspair_c_options(TARGET): C11 and the warnings that all our C is free of
 function(tlspair_c_options target)
@@ -12,32 +15,38 @@ function(tlspair_c_options target)
 endfunction()
 
 # tlspair_add_program(NAME SOURCE): linked with what the file includes: <tlspair.h> the shared
-# library, <openssl/...> OpenSSL, <hiredis/...> hiredis. Where there is none to link with, programs
-# that use it directly are left out (TARGET NAME then does not exist).
+# library, <openssl/...> OpenSSL, the others what is said above. Where there is none to link with,
+# programs that use it directly are left out (TARGET NAME then does not exist).
 function(tlspair_add_program name source)
     file(STRINGS "${source}" uses_openssl REGEX "^#include <openssl/" LIMIT_COUNT 1)
-    file(STRINGS "${source}" uses_hiredis REGEX "^#include <hiredis/" LIMIT_COUNT 1)
     file(STRINGS "${source}" uses_tlspair REGEX "^#include <tlspair\\.h>" LIMIT_COUNT 1)
     if(uses_openssl AND NOT OpenSSL_FOUND)
         message(STATUS "tlspair: ${name} is left out: it uses OpenSSL, and there is none here")
         return()
     endif()
-    if(uses_hiredis AND NOT (HIREDIS_INCLUDE_DIR AND HIREDIS_LIBRARY))
-        message(STATUS "tlspair: ${name} is left out: it uses hiredis, and there is none here")
-        return()
-    endif()
+    set(others)
+    foreach(header package IN ZIP_LISTS tlspair_others_headers tlspair_others_packages)
+        file(STRINGS "${source}" uses_it REGEX "^#include <${header}" LIMIT_COUNT 1)
+        if(NOT uses_it)
+            continue()
+        endif()
+        if(PkgConfig_FOUND)
+            pkg_check_modules(TLSPAIR_${package} QUIET IMPORTED_TARGET ${package})
+        endif()
+        if(NOT TLSPAIR_${package}_FOUND)
+            message(STATUS "tlspair: ${name} is left out: it uses ${package}, and there is none here")
+            return()
+        endif()
+        list(APPEND others PkgConfig::TLSPAIR_${package})
+    endforeach()
     add_executable(${name} "${source}")
     tlspair_c_options(${name})
-    target_link_libraries(${name} PRIVATE Threads::Threads)
+    target_link_libraries(${name} PRIVATE Threads::Threads ${others})
     if(uses_tlspair)
         target_link_libraries(${name} PRIVATE tlspair)
     endif()
     if(uses_openssl)
         target_link_libraries(${name} PRIVATE OpenSSL::SSL OpenSSL::Crypto)
-    endif()
-    if(uses_hiredis)
-        target_include_directories(${name} SYSTEM PRIVATE "${HIREDIS_INCLUDE_DIR}")
-        target_link_libraries(${name} PRIVATE "${HIREDIS_LIBRARY}")
     endif()
 endfunction()
 

@@ -4,12 +4,11 @@ import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import support
 import tlspair
-from strangers import Stranger, free_port, need, s_client, until
+from strangers import Stranger, c_example, free_port, need, s_client, until
 
 NAME = "session_store_redis"
 # Longer than any test: where Redis is to answer, or to be given up, before this.
@@ -21,10 +20,7 @@ def program(language):
     if language == "python":
         pytest.importorskip("redis.asyncio")
         return [sys.executable, support.CHECKOUT / "python" / "examples" / f"{NAME}.py"]
-    path = Path(os.environ.get("TLSPAIR_EXAMPLES", "")) / NAME
-    if not path.is_file():
-        pytest.skip(f"{NAME} is not built: that takes hiredis")
-    return [path]
+    return [c_example(NAME)]
 
 
 class Redis:

@@ -13,6 +13,7 @@ import sys
 import termios
 import threading
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 import support
@@ -31,6 +32,14 @@ def need(program):
     path = shutil.which(program, path=os.environ["PATH"] + os.pathsep + "/usr/sbin")
     if path is None:
         pytest.skip(f"{program} is not installed")
+    return path
+
+
+def c_example(name):
+    """The path of a program of examples-c; if it was not built, the test is skipped."""
+    path = Path(os.environ.get("TLSPAIR_EXAMPLES", "")) / name
+    if not path.is_file():
+        pytest.skip(f"{name} is not built: the C examples are not, or what it is linked with is not here")
     return path
 
 

@@ -1,15 +1,13 @@
 """The STARTTLS examples, in C and in Python, with aiosmtpd's server and Python's smtplib."""
 
-import os
 import smtplib
 import socket
 import ssl
 import sys
-from pathlib import Path
 
 import pytest
 import support
-from strangers import Stranger, until
+from strangers import Stranger, c_example, until
 
 MESSAGE = "From: a@example.org\nTo: b@example.org\nSubject: dots\n\n.\n.. two\nplain .\n" + "x" * 900 + "\nlast\n"
 ADDRESSES = ("a@example.org", "b@example.org")
@@ -19,10 +17,7 @@ def example(name, language, *arguments):
     """The program, running."""
     if language == "python":
         return Stranger(sys.executable, support.CHECKOUT / "python" / "examples" / f"{name}.py", *arguments)
-    examples = os.environ.get("TLSPAIR_EXAMPLES")
-    if not examples or not (Path(examples) / name).exists():
-        pytest.skip("the C examples are not built")
-    return Stranger(Path(examples) / name, *arguments)
+    return Stranger(c_example(name), *arguments)
 
 
 @pytest.fixture(params=["c", "python"])
