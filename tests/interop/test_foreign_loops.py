@@ -87,14 +87,14 @@ def test_s61_echo(loop, certs, tmp_path, name, version):
     with running(loop, certs, name) as (server, port):
         with (
             s_client(certs, port, "-quiet", "-nocommands", "-no_ign_eof", version=version) as openssl,
-            Stranger(c_example("echo_client"), "127.0.0.1", port, certs / "ca.pem", "localhost", source, back) as ours_,
+            Stranger(c_example("echo_client"), "127.0.0.1", port, certs / "ca.pem", "localhost", source, back) as mine,
         ):
             openssl.send(MIB)
             until(loop, lambda: len(openssl.out) >= len(MIB), openssl, server)
             openssl.end_input()
-            until(loop, lambda: openssl.ended and ours_.ended, openssl, ours_, server)
+            until(loop, lambda: openssl.ended and mine.ended, openssl, mine, server)
             assert ours.digest(openssl.out) == ours.digest(MIB)
-            assert ours_.status == 0, ours_  # 0: the end was clean too
+            assert mine.status == 0, mine  # 0: the end was clean too
             assert ours.digest(back.read_bytes()) == ours.digest(MIB)
         stop(server)
         ends_well(loop, server)
@@ -111,7 +111,7 @@ def test_s61_idle_costs_nothing(loop, certs, name):
         end = time.monotonic() + 1
         while time.monotonic() < end:
             loop.run_once(0.1)
-        assert cpu_seconds(server) - before <= 0.03
+        assert cpu_seconds(server) - before <= 0.05
         echo(loop, stream, recorder, MIB)  # and it is awake at once
         stop(server, signal.SIGINT)
         leave(loop, stream, recorder)
