@@ -12,6 +12,8 @@
 #include "store.h"
 #include "answerer.h"
 
+#include <tlspair.h>
+
 static const uint8_t burst[BURST_SIZE];
 
 static void check(tls_status status, const char *what)
