@@ -11,7 +11,8 @@
         loop.run()
 
 `Loop`, `Server`, `connect` and `Stream` are sockets and events; `SecurePair` is TLS alone, for a
-transport of one's own. `Context` says who we are and whom we trust. Failures are `TLSError`, which
+transport of one's own. `open_connection`, `start_server`, `create_connection` and `create_server` are
+those of asyncio, on the asyncio loop that runs. `Context` says who we are and whom we trust. Failures are `TLSError`, which
 is an `ssl.SSLError`. Times are in seconds, data is `bytes`.
 """
 
@@ -19,6 +20,8 @@ from __future__ import annotations
 
 from typing import List
 
+from ._asyncio import create_connection, create_server, open_connection, start_server
+from ._asyncio_server import AsyncServer
 from ._certificate import Certificate, check_server_identity
 from ._connect import ConnectOptions, connect
 from ._context import ClientAuth, Context, SessionCacheCounts
@@ -28,12 +31,15 @@ from ._pair import SecurePair
 from ._request import Request
 from ._server import Server, SessionCounts
 from ._stream import Stream
+from ._ssl_view import SSLView
 from ._ticket_ring import TicketRing
+from ._transport import Transport
 from .lowlevel import constant, lib
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "AsyncServer",
     "Certificate",
     "ClientAuth",
     "ConnectOptions",
@@ -41,6 +47,7 @@ __all__ = [
     "Loop",
     "OpenSSLEntry",
     "Request",
+    "SSLView",
     "SecurePair",
     "Server",
     "SessionCacheCounts",
@@ -48,12 +55,17 @@ __all__ = [
     "Stream",
     "TLSError",
     "TicketRing",
+    "Transport",
     "check_server_identity",
     "ciphers",
     "connect",
     "constant",
+    "create_connection",
+    "create_server",
     "feature",
+    "open_connection",
     "openssl_version",
+    "start_server",
     "version",
 ]
 
