@@ -11,9 +11,9 @@
         loop.run()
 
 `Loop`, `Server`, `connect` and `Stream` are sockets and events; `SecurePair` is TLS alone, for a
-transport of one's own. `open_connection`, `start_server`, `create_connection` and `create_server` are
-those of asyncio, on the asyncio loop that runs. `Context` says who we are and whom we trust. Failures are `TLSError`, which
-is an `ssl.SSLError`. Times are in seconds, data is `bytes`.
+transport of one's own. `open_connection`, `start_server`, `create_connection` and `create_server`
+are those of asyncio, on the asyncio loop that runs. `Context` says who we are and whom we trust.
+Failures are `TLSError`, which is an `ssl.SSLError`. Times are in seconds, data is `bytes`.
 """
 
 from __future__ import annotations

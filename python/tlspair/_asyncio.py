@@ -11,12 +11,12 @@ from typing import Any, Awaitable, Callable, Generator, Iterable, List, Optional
 
 from . import _arguments as arguments
 from ._asyncio_server import AsyncServer, ClientError
+from ._callbacks import STREAM_EVENTS
 from ._connect import ConnectOptions
 from ._context import Context
 from ._errors import check, check_handle
 from ._loop import loop_handle
 from ._server import Server
-from ._callbacks import STREAM_EVENTS
 from ._transport import Transport
 from ._turns import turns_of
 from .lowlevel import lib

@@ -63,6 +63,7 @@ class Transport(asyncio.Transport):
         "_error",
         "_timer",
         "_late_writes",
+        "_names",
     )
 
     def __init__(
@@ -170,8 +171,7 @@ class Transport(asyncio.Transport):
         if self._timer is not None:
             self._timer.cancel()
         # These are asked for when the stream is gone, too.
-        for name in ("peername", "sockname"):
-            self._extra[name] = socket_name(self._handle, name)
+        self._names = {name: socket_name(self._handle, name) for name in ("peername", "sockname")}
         waiter, self._waiter = self._waiter, None
         if waiter is not None and not waiter.done():
             waiter.set_exception(self._error or ConnectionAbortedError("the connection ended before it was secure"))
@@ -231,14 +231,13 @@ class Transport(asyncio.Transport):
         `sslcontext` is the `tlspair.Context`. There is no `socket`. After `connection_lost` only the
         addresses are still known.
         """
-        if name in self._extra:
-            value = self._extra[name]
-        elif name == "truncated":
+        value: Any
+        if name == "truncated":
             value = self._truncated
         elif name == "sslcontext":
             value = self._context
         elif self._gone:
-            value = None
+            value = self._names.get(name)
         elif name in ("peername", "sockname"):
             value = socket_name(self._handle, name)
         else:
@@ -281,7 +280,8 @@ class Transport(asyncio.Transport):
     def _receiver(self) -> Callable[[bytes], object]:
         if isinstance(self._protocol, asyncio.BufferedProtocol):
             return self._fill_buffers
-        return self._protocol.data_received  # type: ignore[union-attr]
+        receive: Callable[[bytes], object] = self._protocol.data_received  # type: ignore[union-attr]
+        return receive
 
     def get_protocol(self) -> asyncio.BaseProtocol:
         """The protocol that hears what comes."""
@@ -347,11 +347,11 @@ class Transport(asyncio.Transport):
             if self._read_paused:
                 self._hold(bytes(rest))
                 return
-            room = protocol.get_buffer(len(rest))
+            room = memoryview(protocol.get_buffer(len(rest))).cast("B")
             count = min(len(room), len(rest))
             if count == 0:
                 raise RuntimeError("get_buffer() returned an empty buffer")
-            memoryview(room).cast("B")[:count] = rest[:count]
+            room[:count] = rest[:count]
             protocol.buffer_updated(count)
             rest = rest[count:]
 

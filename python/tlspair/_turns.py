@@ -12,12 +12,12 @@ import asyncio
 import ctypes
 import weakref
 from array import array
-from typing import TYPE_CHECKING, Callable, Dict, List, Optional, Tuple
+from typing import TYPE_CHECKING, Dict, List, Optional, Tuple
 
 from ._errors import check, error_from, last_error
 from ._frames import running
 from ._loop import Loop
-from .lowlevel import TYPES, constant, lib, library
+from .lowlevel import TYPES, constant, lib, short
 
 if TYPE_CHECKING:
     from ._asyncio_server import AsyncServer
@@ -39,17 +39,8 @@ _SERVER_ERROR = constant.TLS_ROW_SERVER_ERROR
 _SERVER_CLOSE = constant.TLS_ROW_SERVER_CLOSE
 
 
-def _prototype(name: str, *arguments: object) -> Callable[..., int]:
-    """A function that takes addresses as plain numbers."""
-    function = library.short[name]
-    function.restype = ctypes.c_int32
-    function.argtypes = arguments
-    return function
-
-
-_address, _size = ctypes.c_void_p, ctypes.c_size_t
-_poll = _prototype("tls_loop_poll", _address, _address, _size, _size, _address, _size, ctypes.c_int64)
-_write_batch = _prototype("tls_loop_write_batch", _address, _size, _address, _address, ctypes.c_char_p, _address)
+_poll = short.tls_loop_poll
+_write_batch = short.tls_loop_write_batch
 
 
 class Turns:
@@ -69,10 +60,10 @@ class Turns:
         self._poll_arguments = (
             self._handle,
             ctypes.c_void_p(ctypes.addressof(self._words)),
-            _size(_WORDS),
-            _size(_MAX_ROWS),
+            ctypes.c_size_t(_WORDS),
+            ctypes.c_size_t(_MAX_ROWS),
             ctypes.c_void_p(ctypes.addressof(self._buffer)),
-            _size(_BUFFER_SIZE),
+            ctypes.c_size_t(_BUFFER_SIZE),
             ctypes.c_int64(0),
         )
         #: Callbacks of the user run inside a turn, and their exceptions have to come out.
@@ -109,7 +100,7 @@ class Turns:
         kept: Optional[BaseException] = None
         if self.has_callbacks:
             try:
-                running(self._poll)
+                running(self._poll_counted)
             except BaseException as error:
                 # It comes out when the rows are told, which are there all the same.
                 kept = error
@@ -133,7 +124,7 @@ class Turns:
             try:
                 if kind == _DATA:
                     if transport is not None:
-                        transport._receive(buffer[offset : offset + length])
+                        transport._receive(buffer[offset : offset + length])  # type: ignore[arg-type]
                 else:
                     self._tell(transport, kind, handle, server, error_handle, value)
             except (SystemExit, KeyboardInterrupt) as error:
@@ -146,7 +137,7 @@ class Turns:
         if kept is not None:
             raise kept
 
-    def _poll(self) -> None:
+    def _poll_counted(self) -> None:
         self._count = _poll(*self._poll_arguments)
 
     def _accept(self, server_handle: int, stream: int) -> None:
@@ -210,7 +201,7 @@ class Turns:
             self._statuses = array("i", bytes(4 * count))
         handles = array("Q", [transport._handle for transport in writers])
         lengths = array("Q", map(len, pieces))
-        joined = pieces[0] if count == 1 else b"".join(pieces)
+        joined = b"".join(pieces)
         not_ok = _write_batch(
             self._handle,
             count,

@@ -7,7 +7,7 @@ import ssl
 
 import pytest
 import tlspair
-from aio import LOOPS, Echo, Runner, Witness, connecting, open_descriptors, python_client, python_server, serving
+from aio import LOOPS, Runner, Witness, connecting, open_descriptors, python_client, python_server, serving
 from support import client_context as trusting
 from support import server_context as context_of
 
@@ -33,10 +33,7 @@ def test_p4_streams_with_half_close(run, server_context, client_context):
         server = await tlspair.start_server(reverse, "127.0.0.1", 0, context=server_context)
         async with server:
             port = server.sockets[0].getsockname()[1]
-            async with tlspair.open_connection("127.0.0.1", port, context=client_context, server_hostname="localhost") as (
-                reader,
-                writer,
-            ):
+            async with tlspair.open_connection("localhost", port, context=client_context) as (reader, writer):
                 writer.write(BIG)
                 writer.write_eof()
                 assert await reader.read() == BIG[::-1]

@@ -1,13 +1,16 @@
 """asyncio (P4): what goes wrong, and where the program hears of it; servers from start to end."""
 
 import asyncio
-import gc
+import os
 import socket
 import ssl
+import subprocess
+import sys
 
 import pytest
 import tlspair
 from aio import LOOPS, Echo, Runner, Witness, connecting, open_descriptors, python_client, serving
+from support import CHECKOUT
 from support import client_context as trusting
 
 
@@ -384,15 +387,31 @@ def test_p4_all_addresses_of_a_name(run, server_context, client_context):
     assert open_descriptors() == before
 
 
-def test_p4_what_is_left_open_is_told(server_context, client_context):
+LEFT_OPEN = """
+import asyncio, sys, tlspair
+
+async def main():
+    context = tlspair.Context()
+    context.set_identity_file(sys.argv[1] + "/server-cert.pem", sys.argv[1] + "/server-key.pem")
+    server = await tlspair.create_server(asyncio.Protocol, "127.0.0.1", 0, context=context)
+    client = tlspair.Context()
+    client.add_ca_file(sys.argv[1] + "/ca.pem")
+    port = server.sockets[0].getsockname()[1]
+    await tlspair.create_connection(asyncio.Protocol, "localhost", port, context=client)
+
+asyncio.run(main())
+"""
+
+
+def test_p4_what_is_left_open_is_told(certs):
     """As asyncio does for its own transports."""
-
-    async def main():
-        server = await tlspair.create_server(Echo, "127.0.0.1", 0, context=server_context)
-        server.port, server.protocols = server.sockets[0].getsockname()[1], []
-        await connecting(server, client_context, accepted=False)
-
-
-    with pytest.warns(ResourceWarning, match="unclosed"):
-        asyncio.run(main())
-        gc.collect()
+    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT / "python")}
+    result = subprocess.run(
+        [sys.executable, "-W", "always::ResourceWarning", "-c", LEFT_OPEN, str(certs)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert result.returncode == 0, result.stderr
+    assert "ResourceWarning: unclosed transport <tlspair.Transport open" in result.stderr
