@@ -5,7 +5,6 @@
 #ifndef LOOP_ECHO_H
 #define LOOP_ECHO_H
 
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <tlspair.h>
