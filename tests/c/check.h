@@ -8,6 +8,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef void (*check_function)(void);
 
 /* Takes the program's arguments: with one, only tests whose name contains it are run. */
@@ -34,5 +38,9 @@ void check_give_up(const char *text, const char *file, int line);
         if (!(condition)) check_give_up(#condition, __FILE__, __LINE__); \
     } while (0)
 #define RUN(test) check_run(#test, test)
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -15,6 +15,10 @@
 
 #include "check.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* ---- sizes and times ---- */
 
 /* TLSPAIR_TEST_SCALE, 1 if not set: how much of each large count is run. */
@@ -192,5 +196,9 @@ void wire_pump(struct wire *wire);
 void wire_open_secure(struct wire *wire, struct rig *rig);
 /* Frees the pair and closes the socket, with RST if asked for. */
 void wire_close(struct wire *wire, bool reset);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif
