@@ -1,6 +1,7 @@
 """The documents name what there is: each row of Node's API in docs/node.md and in a test, each hostile case
 in a test, and no function that does not exist."""
 
+import inspect
 import re
 import subprocess
 
@@ -95,3 +96,19 @@ def test_names_of_python_exist():
 def test_links_of_the_documents_lead_somewhere(document):
     for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", document.read_text()):
         assert target.startswith("https://") or (document.parent / target).exists(), target
+
+
+def own_parts(name):
+    """What the package gives under this name, and for a class its public methods and properties."""
+    thing = getattr(tlspair, name)
+    yield name, thing
+    if isinstance(thing, type) and not issubclass(thing, tuple):
+        for part, value in vars(thing).items():
+            if not part.startswith("_") and (callable(value) or isinstance(value, (property, classmethod))):
+                yield f"{name}.{part}", value
+
+
+def test_p4_all_that_is_public_in_python_is_described():
+    parts = [part for name in tlspair.__all__ if name != "constant" for part in own_parts(name)]
+    assert len(parts) > 150
+    assert [name for name, thing in parts if not inspect.getdoc(thing)] == []
