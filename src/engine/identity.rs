@@ -8,7 +8,7 @@ use openssl::nid::Nid;
 use openssl::x509::X509Ref;
 
 use crate::error::{Error, Status, VerifyFailure};
-use crate::sys::{check_name, error_queue, verify_code};
+use crate::sys::{check_name, error_queue, verify_code, x509_name};
 
 /// At most this many of the certificate's names are told in an error message.
 const NAMES_SHOWN: usize = 16;
@@ -46,7 +46,7 @@ pub fn check_server_identity(certificate: &X509Ref, name: &str) -> Result<(), Bo
     error.verify = Some(VerifyFailure {
         result: verify_code::HOSTNAME_MISMATCH,
         depth: 0,
-        subject: String::new(),
+        subject: x509_name::text(certificate.subject_name()),
     });
     Err(error)
 }

@@ -225,6 +225,8 @@ static void s79_a_name(void) {
             tls_error_message(error));
         CHECK_PART(tls_error_message(error), "DNS:localhost");
         CHECK_EQUAL(tls_error_verify_result(error), 62);
+        CHECK_EQUAL(tls_error_verify_depth(error), 0);
+        CHECK_TEXT(tls_error_verify_subject(error), "C=GB\nO=tlspair\nCN=localhost");
     }
     CHECK_EQUAL(tls_check_server_identity(certificate, NULL), TLS_ERR_INVALID_ARGUMENT);
     CHECK_EQUAL(tls_check_server_identity(certificate, "\xff"), TLS_ERR_INVALID_ARGUMENT);
