@@ -20,6 +20,7 @@ CASES = ranges((8, 18), (21, 21), (35, 54), (59, 62), (64, 67), (73, 90))
 
 DOCUMENTS = [
     *(CHECKOUT / "docs").glob("*.md"),
+    *(CHECKOUT / "docs" / "guide").glob("*.md"),
     *(CHECKOUT / name for name in ("README.md", "CHANGELOG.md", "python/README.md")),
 ]
 
@@ -68,10 +69,12 @@ def header():
     return set(re.findall(r"\b(?:tls|TLS)_\w+", code.stdout))
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_functions_of_the_documents_exist(document, header):
     """`tls_X_free` stands for several, and `tls_error_*` is a beginning."""
     text = document.read_text()
+    if document.name == "migrating.md":   # whose first column is about libraries with names like ours
+        text = re.sub(r"^\|.*?\|", "|", text, flags=re.M)
     for name, star in re.findall(r"\b((?:tls|TLS)_\w+)(\*?)", text):
         if star or name.endswith("_"):
             assert any(other.startswith(name) for other in header), name
@@ -92,7 +95,7 @@ def test_names_of_python_exist():
             assert kind == "X509Certificate", kind  # Node's
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_links_of_the_documents_lead_somewhere(document):
     for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", document.read_text()):
         assert target.startswith("https://") or (document.parent / target).exists(), target
