@@ -15,8 +15,8 @@
 
 namespace {
 
-// One connection. It reads, lets the pair work, sends all that came of it, and reads again: so a client that
-// does not read its answers is not read from either, and memory is bounded.
+// One connection. It reads, lets the pair work, sends all that came of it, and reads again: so a client
+// that does not read its answers is not read from either, and memory is bounded.
 class session : public std::enable_shared_from_this<session> {
 public:
     session(asio::ip::tcp::socket socket, const tlspair::context &context)
@@ -34,7 +34,8 @@ public:
     }
 
     void receive() {
-        socket_.async_read_some(asio::buffer(received_), [self = shared_from_this()](asio::error_code error, std::size_t length) {
+        const auto self = shared_from_this();
+        socket_.async_read_some(asio::buffer(received_), [self](asio::error_code error, std::size_t length) {
             // What fails here has been told by on_error, and an alert for the client may wait to be sent.
             std::error_code failed;
             if (error) {
@@ -48,7 +49,8 @@ public:
 
 private:
     void send() {
-        asio::async_write(socket_, asio::buffer(to_send_), [self = shared_from_this()](asio::error_code error, std::size_t) {
+        const auto self = shared_from_this();
+        asio::async_write(socket_, asio::buffer(to_send_), [self](asio::error_code error, std::size_t) {
             self->to_send_.clear();
             if (!error && !self->closed_) self->receive();
         });

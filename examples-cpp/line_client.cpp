@@ -2,8 +2,8 @@
 //
 //   line_client HOST PORT CA
 //
-// CA (PEM) is the only root that is trusted; the server's certificate must carry HOST's name. An exception that
-// leaves a callback comes out of loop.run(), where it can be caught as always.
+// CA (PEM) is the only root that is trusted; the server's certificate must carry HOST's name. An
+// exception that leaves a callback comes out of loop.run(), where it can be caught as always.
 #include <iostream>
 #include <string>
 #include <tlspair.hpp>
@@ -16,7 +16,8 @@ int main(int argc, char **argv) try {
     tlspair::connect_options options;
     options.set_context(context);
 
-    tlspair::stream server = tlspair::connect(loop, std::stoi(argv[2]), argv[1], options, [](tlspair::stream_ref stream) {
+    const int port = std::stoi(argv[2]);
+    tlspair::stream server = tlspair::connect(loop, port, argv[1], options, [](tlspair::stream_ref stream) {
         std::cerr << stream.protocol() << ", " << stream.cipher_name() << std::endl;
         std::string line;
         while (std::getline(std::cin, line)) stream.write(line + '\n');

@@ -159,7 +159,9 @@ inline void lose(std::exception_ptr exception) noexcept { lost_exception.load()(
 class frame {
 public:
     /// `stopped`: the loop that is to stop at the first exception.
-    explicit frame(tls_loop *stopped = nullptr) noexcept : outer_(innermost()), stopped_(stopped) { innermost() = this; }
+    explicit frame(tls_loop *stopped = nullptr) noexcept : outer_(innermost()), stopped_(stopped) {
+        innermost() = this;
+    }
     frame(const frame &) = delete;
     frame &operator=(const frame &) = delete;
     ~frame() {
@@ -210,9 +212,10 @@ auto calling(Call &&call, tls_loop *stopped = nullptr) {
 
 } // namespace detail
 
-/// Sets who is told of exceptions that are lost: the second and further ones of one call, those of callbacks that run
-/// in a destructor, and those of callbacks that C code had run. Answers who it was before; nullptr is the
-/// default, which writes a line to stderr. It must not throw; any thread may call it.
+/// Sets who is told of exceptions that are lost: the second and further ones of one call, those of
+/// callbacks that run in a destructor, and those of callbacks that C code had run. Answers who it was
+/// before; nullptr is the default, which writes a line to stderr. It must not throw, and may be called on
+/// any thread.
 inline lost_exception_handler set_lost_exception_handler(lost_exception_handler handler) noexcept {
     return detail::lost_exception.exchange(handler != nullptr ? handler : detail::print_lost_exception);
 }

@@ -28,10 +28,12 @@ public:
     std::string_view issuer() const noexcept { return detail::view(tls_certificate_issuer(get())); }
     /// One attribute (`"CN"`), the one at `index` of several.
     std::string_view subject_field(const text &name, std::size_t index = 0) const noexcept {
-        return name.has_nul() ? std::string_view() : detail::view(tls_certificate_subject_field(get(), name.c_str(), index));
+        return name.has_nul() ? std::string_view()
+                              : detail::view(tls_certificate_subject_field(get(), name.c_str(), index));
     }
     std::string_view issuer_field(const text &name, std::size_t index = 0) const noexcept {
-        return name.has_nul() ? std::string_view() : detail::view(tls_certificate_issuer_field(get(), name.c_str(), index));
+        return name.has_nul() ? std::string_view()
+                              : detail::view(tls_certificate_issuer_field(get(), name.c_str(), index));
     }
     /// All alternative names in one text: `"DNS:localhost, IP Address:127.0.0.1"`.
     std::string_view subjectaltname() const noexcept { return detail::view(tls_certificate_subjectaltname(get())); }

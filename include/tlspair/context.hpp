@@ -65,11 +65,13 @@ public:
     /// Both, or on failure neither.
     void set_identity(bytes cert, bytes key, const text &passphrase, code_or_throw out = {}) {
         if (!out.refuses(passphrase)) {
-            out.check(tls_context_set_identity(get(), cert.data(), cert.size(), key.data(), key.size(), passphrase.c_str()));
+            out.check(tls_context_set_identity(get(), cert.data(), cert.size(), key.data(), key.size(),
+                                               passphrase.c_str()));
         }
     }
     void set_identity(bytes cert, bytes key, code_or_throw out = {}) { set_identity(cert, key, nullptr, out); }
-    void set_identity_file(const text &cert_path, const text &key_path, const text &passphrase, code_or_throw out = {}) {
+    void set_identity_file(const text &cert_path, const text &key_path, const text &passphrase,
+                           code_or_throw out = {}) {
         if (!out.refuses(cert_path) && !out.refuses(key_path) && !out.refuses(passphrase)) {
             out.check(tls_context_set_identity_file(get(), cert_path.c_str(), key_path.c_str(), passphrase.c_str()));
         }

@@ -153,7 +153,9 @@ private:
         void operator()(tls_error *copy) const noexcept { tls_error_free(copy); }
     };
     struct details {
-        explicit details(error_ref from) : details(from.name(), from.message()) { copy.reset(tls_error_copy(from.get())); }
+        explicit details(error_ref from) : details(from.name(), from.message()) {
+            copy.reset(tls_error_copy(from.get()));
+        }
         details(std::string_view name, std::string_view message)
             : what(std::string(name).append(": ").append(message)), name_length(name.size()) {}
 

@@ -169,46 +169,57 @@ private:
     std::vector<std::unique_ptr<successor>> successors_;
 };
 
-template <class Callables>
+template <class Kept>
 void destroy(void *kept) {
-    delete static_cast<Callables *>(kept);
+    delete static_cast<Kept *>(kept);
 }
 
-/// What a kind of handle has for its callables: `tls_X_user_data` and `tls_X_set_user_data`.
-template <class Native>
-struct user_data_functions {
-    void *(*get)(const Native *);
-    tls_status (*set)(Native *, void *, tls_destroy_callback);
+/// A handle with callables, which are its user data: `tls_X_user_data` and `tls_X_set_user_data`.
+template <class Native, class Callables, void *(*Get)(const Native *),
+          tls_status (*Set)(Native *, void *, tls_destroy_callback)>
+class emitter : public handle<Native> {
+public:
+    using handle<Native>::handle;
+
+protected:
+    using callables = Callables;
+
+    /// NULL if there are none.
+    Callables *known() const noexcept { return static_cast<Callables *>(Get(this->get())); }
+
+    /// Makes them at the first need; NULL when that fails, which is told.
+    Callables *wanted(code_or_throw out) const {
+        if (Callables *there = known()) {
+            out.done();
+            return there;
+        }
+        auto *kept = new Callables;
+        // The library destroys it also when this fails.
+        return out.check(Set(this->get(), kept, destroy<Callables>)) ? kept : nullptr;
+    }
+
+    /// Registers a callable for an event: `tls_X_on_EVENT` with `function`, which has to run it. False: it
+    /// failed, and all is as before.
+    template <class Callback, class Base, class Function>
+    bool subscribe(Callback Base::*slot, given<Callback> next, tls_status (*on_event)(Native *, Function, void *),
+                   given<Function> function, code_or_throw out) const {
+        if (!next && known() == nullptr) {
+            return out.check(on_event(this->get(), nullptr, nullptr));
+        }
+        Callables *kept = wanted(out);
+        if (kept == nullptr || !out.check(on_event(this->get(), next ? function : nullptr, kept))) {
+            return false;
+        }
+        kept->put(kept->*slot, std::move(next));
+        return true;
+    }
+
+    template <class Callback, class Base, class... Arguments>
+    static void run(void *kept, Callback Base::*slot, Arguments &&...arguments) noexcept {
+        auto *all = static_cast<Callables *>(kept);
+        all->run(all->*slot, std::forward<Arguments>(arguments)...);
+    }
 };
-
-/// The callables of a handle, made at the first need; NULL when that fails, which is told.
-template <class Callables, class Native>
-Callables *callables_of(Native *native, user_data_functions<Native> functions, code_or_throw out) {
-    if (void *kept = functions.get(native)) {
-        out.done();
-        return static_cast<Callables *>(kept);
-    }
-    auto made = std::make_unique<Callables>();
-    Callables *kept = made.release();
-    // The library destroys it also when this fails.
-    return out.check(functions.set(native, kept, destroy<Callables>)) ? kept : nullptr;
-}
-
-/// Registers a callable for an event: `tls_X_on_EVENT` with `function`, which has to run it. False: it
-/// failed, and all is as before.
-template <class Callables, class Callback, class Native, class Function>
-bool subscribe(Native *native, user_data_functions<Native> functions, Callback Callables::*slot, given<Callback> next,
-            tls_status (*on_event)(Native *, Function, void *), given<Function> function, code_or_throw out) {
-    if (!next && functions.get(native) == nullptr) {
-        return out.check(on_event(native, nullptr, nullptr));
-    }
-    Callables *kept = callables_of<Callables>(native, functions, out);
-    if (kept == nullptr || !out.check(on_event(native, next ? function : nullptr, kept))) {
-        return false;
-    }
-    kept->put(kept->*slot, std::move(next));
-    return true;
-}
 
 /// Milliseconds for C; below 0 is told.
 inline bool milliseconds(std::chrono::milliseconds time, std::uint64_t &to, code_or_throw out) {

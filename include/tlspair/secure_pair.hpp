@@ -10,14 +10,35 @@
 
 namespace tlspair {
 
+class secure_pair_ref;
+
+namespace detail {
+
+struct secure_pair_callables : reading<secure_pair_ref> {
+    callback<void(secure_pair_ref, bytes)> encrypted, session_made;
+    callback<void(secure_pair_ref)> secured, drain;
+    callback<void(secure_pair_ref, error_ref)> error;
+    callback<void(secure_pair_ref, bool)> close;
+    callback<void(secure_pair_ref, std::string_view, request)> sni;
+    callback<void(secure_pair_ref, certificate_ref, request)> check_certificate;
+    callback<void(secure_pair_ref, certificate_ref, std::string_view, request)> check_identity;
+    callback<void(secure_pair_ref, bytes, bytes)> new_session;
+    callback<void(secure_pair_ref, bytes, request)> resume_session;
+    // It alone runs beside the others, and may free the pair.
+    std::shared_ptr<callback<void(secure_pair_ref)>> ready;
+};
+
+} // namespace detail
+
 /// A pair by its id, which owns nothing. Any thread may use a pair, one at a time.
 ///
 /// Its callbacks run inside the functions under "what it does", which throw again what a callback threw.
 /// Inside a callback of the pair, `start`, `feed`, `feed_eof`, `write` and `end` are carried out when
 /// the callback has returned, by the call that is under way.
-class secure_pair_ref : public handle<tls_secure_pair> {
+class secure_pair_ref : public detail::emitter<tls_secure_pair, detail::secure_pair_callables,
+                                               tls_secure_pair_user_data, tls_secure_pair_set_user_data> {
 public:
-    using handle::handle;
+    using emitter::emitter;
 
     // ---- before it starts ----
 
@@ -151,7 +172,7 @@ public:
             call([this] { return tls_secure_pair_renegotiate(get(), nullptr, nullptr); }, out);
             return;
         }
-        callables *kept = detail::callables_of<callables>(get(), user_data, out);
+        callables *kept = wanted(out);
         if (kept == nullptr) {
             return;
         }
@@ -167,7 +188,9 @@ public:
         call(renegotiate, out);
     }
     /// From now on, each renegotiation that the peer asks for ends the connection.
-    void disable_renegotiation(code_or_throw out = {}) const { out.check(tls_secure_pair_disable_renegotiation(get())); }
+    void disable_renegotiation(code_or_throw out = {}) const {
+        out.check(tls_secure_pair_disable_renegotiation(get()));
+    }
 
     // ---- what is known about it: empty or 0 where there is nothing ----
 
@@ -225,7 +248,8 @@ public:
     }
     void on_secure(callback<void(secure_pair_ref)> callable, code_or_throw out = {}) const {
         subscribe(&callables::secured, std::move(callable), tls_secure_pair_on_secure,
-                  [](tls_secure_pair *pair, void *kept) { run(kept, &callables::secured, secure_pair_ref(pair)); }, out);
+                  [](tls_secure_pair *pair, void *kept) { run(kept, &callables::secured, secure_pair_ref(pair)); },
+                  out);
     }
     void on_drain(callback<void(secure_pair_ref)> callable, code_or_throw out = {}) const {
         subscribe(&callables::drain, std::move(callable), tls_secure_pair_on_drain,
@@ -288,7 +312,8 @@ public:
                   }, out);
     }
     /// Server: a session to keep under its id; both are valid until the callback returns.
-    void on_new_session(callback<void(secure_pair_ref, bytes id, bytes session)> callable, code_or_throw out = {}) const {
+    void on_new_session(callback<void(secure_pair_ref, bytes id, bytes session)> callable,
+                        code_or_throw out = {}) const {
         subscribe(&callables::new_session, std::move(callable), tls_secure_pair_on_new_session,
                   [](tls_secure_pair *pair, const std::uint8_t *id, std::size_t id_length, const std::uint8_t *session,
                      std::size_t session_length, void *kept) {
@@ -299,8 +324,10 @@ public:
     /// Server: what is kept under this id: `request::resolve_session`.
     void on_resume_session(callback<void(secure_pair_ref, bytes id, request)> callable, code_or_throw out = {}) const {
         subscribe(&callables::resume_session, std::move(callable), tls_secure_pair_on_resume_session,
-                  [](tls_secure_pair *pair, const std::uint8_t *id, std::size_t id_length, tls_request *asked, void *kept) {
-                      run(kept, &callables::resume_session, secure_pair_ref(pair), bytes(id, id_length), request(asked));
+                  [](tls_secure_pair *pair, const std::uint8_t *id, std::size_t id_length, tls_request *asked,
+                     void *kept) {
+                      run(kept, &callables::resume_session, secure_pair_ref(pair), bytes(id, id_length),
+                          request(asked));
                   }, out);
     }
     /// A request of the pair was answered: the next call on the pair goes on, `feed({})` if there is
@@ -310,13 +337,13 @@ public:
         if (!out.check(tls_secure_pair_on_ready(get(), nullptr, nullptr))) {
             return;
         }
-        callables *kept = callable ? detail::callables_of<callables>(get(), user_data, out) : known();
+        callables *kept = callable ? wanted(out) : known();
         if (kept == nullptr) {
             return;
         }
-        const bool wanted = static_cast<bool>(callable);
-        kept->ready = wanted ? std::make_shared<callback<void(secure_pair_ref)>>(std::move(callable)) : nullptr;
-        if (wanted) {
+        const bool called = static_cast<bool>(callable);
+        kept->ready = called ? std::make_shared<callback<void(secure_pair_ref)>>(std::move(callable)) : nullptr;
+        if (called) {
             out.check(tls_secure_pair_on_ready(get(), ready, kept));
         }
     }
@@ -328,44 +355,11 @@ public:
     }
 
 private:
-    struct callables : detail::reading<secure_pair_ref> {
-        callback<void(secure_pair_ref, bytes)> encrypted, session_made;
-        callback<void(secure_pair_ref)> secured, drain;
-        callback<void(secure_pair_ref, error_ref)> error;
-        callback<void(secure_pair_ref, bool)> close;
-        callback<void(secure_pair_ref, std::string_view, request)> sni;
-        callback<void(secure_pair_ref, certificate_ref, request)> check_certificate;
-        callback<void(secure_pair_ref, certificate_ref, std::string_view, request)> check_identity;
-        callback<void(secure_pair_ref, bytes, bytes)> new_session;
-        callback<void(secure_pair_ref, bytes, request)> resume_session;
-        // It alone runs beside the others, and may free the pair.
-        std::shared_ptr<callback<void(secure_pair_ref)>> ready;
-    };
-
-    static constexpr detail::user_data_functions<tls_secure_pair> user_data = {tls_secure_pair_user_data,
-                                                                               tls_secure_pair_set_user_data};
-
-    /// NULL if there are none.
-    callables *known() const noexcept { return static_cast<callables *>(tls_secure_pair_user_data(get())); }
-
     template <class Call>
     static tls_status call(Call &&call, code_or_throw out) {
         const tls_status status = detail::calling(call);
         out.check(status);
         return status;
-    }
-
-    template <class Callback, class Base, class Function>
-    bool subscribe(Callback Base::*slot, detail::given<Callback> next,
-                   tls_status (*on_event)(tls_secure_pair *, Function, void *), detail::given<Function> function,
-                   code_or_throw out) const {
-        return detail::subscribe<callables, Callback>(get(), user_data, slot, std::move(next), on_event, function, out);
-    }
-
-    template <class Callback, class Base, class... Arguments>
-    static void run(void *kept, Callback Base::*slot, Arguments &&...arguments) noexcept {
-        auto *all = static_cast<callables *>(kept);
-        all->run(all->*slot, std::forward<Arguments>(arguments)...);
     }
 
     static void ended(tls_secure_pair *pair, int clean, void *kept) {

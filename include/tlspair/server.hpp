@@ -8,6 +8,23 @@
 
 namespace tlspair {
 
+class server_ref;
+
+namespace detail {
+
+struct server_callables : callables {
+    callback<void(server_ref)> listening, close;
+    callback<void(server_ref, stream_ref)> secure_connection;
+    callback<void(server_ref, error_ref, stream_ref)> client_error;
+    callback<void(server_ref, error_ref)> error;
+    callback<void(server_ref, stream_ref, std::string_view, request)> sni;
+    callback<void(server_ref, stream_ref, certificate_ref, request)> check_certificate;
+    callback<void(server_ref, stream_ref, bytes, bytes)> new_session;
+    callback<void(server_ref, stream_ref, bytes, request)> resume_session;
+};
+
+} // namespace detail
+
 /// What a server counts of its clients' sessions.
 enum class sessions : std::int32_t {
     full = TLS_SESSIONS_FULL,
@@ -24,9 +41,10 @@ enum class sessions : std::int32_t {
 };
 
 /// A server by its id, which owns nothing: as `stream_ref`. All functions belong to the loop's thread.
-class server_ref : public handle<tls_server> {
+class server_ref : public detail::emitter<tls_server, detail::server_callables, tls_server_user_data,
+                                          tls_server_set_user_data> {
 public:
-    using handle::handle;
+    using emitter::emitter;
 
     // ---- what it does ----
 
@@ -50,7 +68,8 @@ public:
     /// Speaks TLS over a connection that was accepted elsewhere, of which `received` was read already. The
     /// stream is the server's, as all its connections, until it is taken.
     stream_ref accept_fd(tls_socket fd, bool close_fd, bytes received = {}, code_or_throw out = {}) const {
-        return stream_ref(out.check(tls_server_accept_fd(get(), fd, close_fd ? 1 : 0, received.data(), received.size())));
+        return stream_ref(
+            out.check(tls_server_accept_fd(get(), fd, close_fd ? 1 : 0, received.data(), received.size())));
     }
     /// The same over an open stream.
     stream_ref accept_stream(stream_ref stream, bytes received = {}, code_or_throw out = {}) const {
@@ -213,33 +232,6 @@ public:
     }
 
     static void finish(tls_server *server) noexcept { tls_server_destroy(server); }
-
-private:
-    struct callables : detail::callables {
-        callback<void(server_ref)> listening, close;
-        callback<void(server_ref, stream_ref)> secure_connection;
-        callback<void(server_ref, error_ref, stream_ref)> client_error;
-        callback<void(server_ref, error_ref)> error;
-        callback<void(server_ref, stream_ref, std::string_view, request)> sni;
-        callback<void(server_ref, stream_ref, certificate_ref, request)> check_certificate;
-        callback<void(server_ref, stream_ref, bytes, bytes)> new_session;
-        callback<void(server_ref, stream_ref, bytes, request)> resume_session;
-    };
-
-    static constexpr detail::user_data_functions<tls_server> user_data = {tls_server_user_data, tls_server_set_user_data};
-
-    template <class Callback, class Function>
-    void subscribe(Callback callables::*slot, detail::given<Callback> next,
-                   tls_status (*on_event)(tls_server *, Function, void *), detail::given<Function> function,
-                   code_or_throw out) const {
-        detail::subscribe<callables, Callback>(get(), user_data, slot, std::move(next), on_event, function, out);
-    }
-
-    template <class Callback, class... Arguments>
-    static void run(void *kept, Callback callables::*slot, Arguments &&...arguments) noexcept {
-        auto *all = static_cast<callables *>(kept);
-        all->run(all->*slot, std::forward<Arguments>(arguments)...);
-    }
 };
 
 /// A TLS server on a loop. When it goes, it stops accepting and its open connections are destroyed;

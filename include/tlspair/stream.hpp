@@ -12,15 +12,29 @@
 namespace tlspair {
 
 class stream;
+class stream_ref;
+
+namespace detail {
+
+struct stream_callables : reading<stream_ref> {
+    callback<void(stream_ref)> secure_connect, drain, timeout;
+    callback<void(stream_ref, error_ref)> error;
+    callback<void(stream_ref, bool)> close;
+    callback<void(stream_ref, bytes)> session;
+    callback<void(stream_ref, certificate_ref, std::string_view, request)> check_identity;
+};
+
+} // namespace detail
 
 /// A stream by its id. It owns nothing: the connection lives until its close event, after which calls are
 /// `status::invalid_handle`. All functions belong to the loop's thread.
 ///
 /// Callables that are registered live with the connection, not with this object. They are destroyed when they
 /// are replaced, or after the close event; nullptr unregisters.
-class stream_ref : public handle<tls_stream> {
+class stream_ref : public detail::emitter<tls_stream, detail::stream_callables, tls_stream_user_data,
+                                          tls_stream_set_user_data> {
 public:
-    using handle::handle;
+    using emitter::emitter;
 
     /// Makes it one's own, to be destroyed by the object that comes back.
     stream take() const noexcept;
@@ -54,7 +68,7 @@ public:
             out.check(tls_stream_renegotiate(get(), nullptr, nullptr));
             return;
         }
-        callables *kept = detail::callables_of<callables>(get(), user_data, out);
+        callables *kept = wanted(out);
         if (kept != nullptr && out.check(tls_stream_renegotiate(get(), renegotiated, kept))) {
             kept->renegotiated = std::move(done);
         }
@@ -98,7 +112,9 @@ public:
     std::size_t writable_length() const noexcept { return tls_stream_writable_length(get()); }
     bool secure() const noexcept { return tls_stream_secure(get()) == 1; }
     bool authorized() const noexcept { return tls_stream_authorized(get()) == 1; }
-    std::string_view authorization_error() const noexcept { return detail::view(tls_stream_authorization_error(get())); }
+    std::string_view authorization_error() const noexcept {
+        return detail::view(tls_stream_authorization_error(get()));
+    }
     certificate peer_certificate() const noexcept { return certificate(tls_stream_peer_certificate(get())); }
     std::string_view cipher_name() const noexcept { return detail::view(tls_stream_cipher_name(get())); }
     std::string_view cipher_standard_name() const noexcept {
@@ -124,14 +140,15 @@ public:
 
     void on_secure_connect(callback<void(stream_ref)> callable, code_or_throw out = {}) const {
         subscribe(&callables::secure_connect, std::move(callable), tls_stream_on_secure_connect,
-               [](tls_stream *stream, void *kept) { run(kept, &callables::secure_connect, stream_ref(stream)); }, out);
+                  [](tls_stream *stream, void *kept) { run(kept, &callables::secure_connect, stream_ref(stream)); },
+                  out);
     }
     /// The bytes are valid until the callback returns.
     void on_data(callback<void(stream_ref, bytes)> callable, code_or_throw out = {}) const {
         const bool done = subscribe(&callables::data, std::move(callable), tls_stream_on_data,
-               [](tls_stream *stream, const std::uint8_t *data, std::size_t length, void *kept) {
-                   run(kept, &callables::data, stream_ref(stream), bytes(data, length));
-               }, out);
+                  [](tls_stream *stream, const std::uint8_t *data, std::size_t length, void *kept) {
+                      run(kept, &callables::data, stream_ref(stream), bytes(data, length));
+                  }, out);
         if (callables *kept = done ? known() : nullptr) {
             kept->use_bytes();
         }
@@ -140,9 +157,9 @@ public:
     /// does a character that is not finished when the peer ends, before the end event.
     void on_text(callback<void(stream_ref, std::string_view)> callable, code_or_throw out = {}) const {
         const bool done = subscribe(&callables::characters, std::move(callable), tls_stream_on_data,
-               [](tls_stream *stream, const std::uint8_t *data, std::size_t length, void *kept) {
-                   static_cast<callables *>(kept)->run_characters(stream_ref(stream), bytes(data, length));
-               }, out);
+                  [](tls_stream *stream, const std::uint8_t *data, std::size_t length, void *kept) {
+                      static_cast<callables *>(kept)->run_characters(stream_ref(stream), bytes(data, length));
+                  }, out);
         if (callables *kept = done ? known() : nullptr) {
             kept->use_characters();
             out.check(tls_stream_on_end(get(), ended, kept));
@@ -158,42 +175,43 @@ public:
     }
     void on_drain(callback<void(stream_ref)> callable, code_or_throw out = {}) const {
         subscribe(&callables::drain, std::move(callable), tls_stream_on_drain,
-               [](tls_stream *stream, void *kept) { run(kept, &callables::drain, stream_ref(stream)); }, out);
+                  [](tls_stream *stream, void *kept) { run(kept, &callables::drain, stream_ref(stream)); }, out);
     }
     void on_timeout(callback<void(stream_ref)> callable, code_or_throw out = {}) const {
         subscribe(&callables::timeout, std::move(callable), tls_stream_on_timeout,
-               [](tls_stream *stream, void *kept) { run(kept, &callables::timeout, stream_ref(stream)); }, out);
+                  [](tls_stream *stream, void *kept) { run(kept, &callables::timeout, stream_ref(stream)); }, out);
     }
     /// The close event follows. The error is valid until the callback returns.
     void on_error(callback<void(stream_ref, error_ref)> callable, code_or_throw out = {}) const {
         subscribe(&callables::error, std::move(callable), tls_stream_on_error,
-               [](tls_stream *stream, const tls_error *error, void *kept) {
-                   run(kept, &callables::error, stream_ref(stream), error_ref(error));
-               }, out);
+                  [](tls_stream *stream, const tls_error *error, void *kept) {
+                      run(kept, &callables::error, stream_ref(stream), error_ref(error));
+                  }, out);
     }
     /// The last event; all callables of the stream are destroyed after it.
     void on_close(callback<void(stream_ref, bool had_error)> callable, code_or_throw out = {}) const {
         subscribe(&callables::close, std::move(callable), tls_stream_on_close,
-               [](tls_stream *stream, int had_error, void *kept) {
-                   run(kept, &callables::close, stream_ref(stream), had_error != 0);
-               }, out);
+                  [](tls_stream *stream, int had_error, void *kept) {
+                      run(kept, &callables::close, stream_ref(stream), had_error != 0);
+                  }, out);
     }
     /// Client: a session that can be resumed; valid until the callback returns, and secret.
     void on_session(callback<void(stream_ref, bytes)> callable, code_or_throw out = {}) const {
         subscribe(&callables::session, std::move(callable), tls_stream_on_session,
-               [](tls_stream *stream, const std::uint8_t *session, std::size_t length, void *kept) {
-                   run(kept, &callables::session, stream_ref(stream), bytes(session, length));
-               }, out);
+                  [](tls_stream *stream, const std::uint8_t *session, std::size_t length, void *kept) {
+                      run(kept, &callables::session, stream_ref(stream), bytes(session, length));
+                  }, out);
     }
     /// Client: whether this is the server that was meant, in place of the check of its name (empty: the
     /// chain alone would count). The request wants `resolve_verdict`.
     void on_check_identity(callback<void(stream_ref, certificate_ref, std::string_view name, request)> callable,
                            code_or_throw out = {}) const {
         subscribe(&callables::check_identity, std::move(callable), tls_stream_on_check_identity,
-               [](tls_stream *stream, const tls_certificate *certificate, const char *name, tls_request *asked, void *kept) {
-                   run(kept, &callables::check_identity, stream_ref(stream), detail::certificate_of(certificate),
-                       detail::view(name), request(asked));
-               }, out);
+                  [](tls_stream *stream, const tls_certificate *certificate, const char *name, tls_request *asked,
+                     void *kept) {
+                      run(kept, &callables::check_identity, stream_ref(stream), detail::certificate_of(certificate),
+                          detail::view(name), request(asked));
+                  }, out);
     }
 
     static void finish(tls_stream *stream) noexcept {
@@ -202,32 +220,6 @@ public:
     }
 
 private:
-    struct callables : detail::reading<stream_ref> {
-        callback<void(stream_ref)> secure_connect, drain, timeout;
-        callback<void(stream_ref, error_ref)> error;
-        callback<void(stream_ref, bool)> close;
-        callback<void(stream_ref, bytes)> session;
-        callback<void(stream_ref, certificate_ref, std::string_view, request)> check_identity;
-    };
-
-    static constexpr detail::user_data_functions<tls_stream> user_data = {tls_stream_user_data, tls_stream_set_user_data};
-
-    /// NULL if there are none.
-    callables *known() const noexcept { return static_cast<callables *>(tls_stream_user_data(get())); }
-
-    template <class Callback, class Base, class Function>
-    bool subscribe(Callback Base::*slot, detail::given<Callback> next,
-                tls_status (*on_event)(tls_stream *, Function, void *), detail::given<Function> function,
-                code_or_throw out) const {
-        return detail::subscribe<callables, Callback>(get(), user_data, slot, std::move(next), on_event, function, out);
-    }
-
-    template <class Callback, class Base, class... Arguments>
-    static void run(void *kept, Callback Base::*slot, Arguments &&...arguments) noexcept {
-        auto *all = static_cast<callables *>(kept);
-        all->run(all->*slot, std::forward<Arguments>(arguments)...);
-    }
-
     static void ended(tls_stream *stream, int clean, void *kept) {
         static_cast<callables *>(kept)->run_end(stream_ref(stream), clean != 0);
     }

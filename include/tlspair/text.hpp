@@ -23,7 +23,9 @@ namespace detail {
 inline bool has_nul(std::string_view text) noexcept { return text.find('\0') != std::string_view::npos; }
 
 /// What C may answer as NULL; a view without data then.
-inline std::string_view view(const char *text) noexcept { return text != nullptr ? std::string_view(text) : std::string_view(); }
+inline std::string_view view(const char *text) noexcept {
+    return text != nullptr ? std::string_view(text) : std::string_view();
+}
 
 template <class T, class = void>
 inline constexpr bool is_path = false;
@@ -126,7 +128,9 @@ public:
     }
 
     /// At the end: U+FFFD for a character that was not finished, or nothing.
-    std::string_view flush() noexcept { return std::exchange(count_, std::size_t(0)) != 0 ? replacement : std::string_view(); }
+    std::string_view flush() noexcept {
+        return std::exchange(count_, std::size_t(0)) != 0 ? replacement : std::string_view();
+    }
 
     /// Forgets what waits.
     void reset() noexcept { count_ = 0; }

@@ -19,8 +19,10 @@ int main(int argc, char **argv) try {
     tlspair::server server(loop, ours);
     server.on_secure_connection([](tlspair::server_ref, tlspair::stream_ref stream) { stream.pipe(stream); });
     server.listen(0, "127.0.0.1");
-    tlspair::stream client = tlspair::connect(loop, server.port(), "127.0.0.1", options, [&](tlspair::stream_ref stream) {
-        std::cout << "tlspair " << tlspair::version() << ", " << tlspair::openssl_version() << ": " << stream.protocol() << '\n';
+    const int port = server.port();
+    tlspair::stream client = tlspair::connect(loop, port, "127.0.0.1", options, [&](tlspair::stream_ref stream) {
+        std::cout << "tlspair " << tlspair::version() << ", " << tlspair::openssl_version() << ": "
+                  << stream.protocol() << '\n';
         stream.write(line);
         stream.end();
     });

@@ -26,7 +26,8 @@ void guarded() {
 }
 #define RUN_TEST(test) check_run(#test, guarded<test>)
 
-inline bool check_view(std::string_view actual, std::string_view expected, const char *text, const char *file, int line) {
+inline bool check_view(std::string_view actual, std::string_view expected, const char *text, const char *file,
+                       int line) {
     return check_text(std::string(actual).c_str(), std::string(expected).c_str(), text, file, line);
 }
 #define CHECK_VIEW(actual, expected) check_view((actual), (expected), #actual, __FILE__, __LINE__)

@@ -146,7 +146,9 @@ static void p5_feeding_a_part() {
 static void s73_text_of_a_pair() {
     std::string heard;
     couple both;
-    both.client.on_text([&](tlspair::secure_pair_ref, std::string_view text) { heard.append("[").append(text).append("]"); });
+    both.client.on_text([&](tlspair::secure_pair_ref, std::string_view text) {
+        heard.append("[").append(text).append("]");
+    });
     both.shuttle();
     for (const char *piece : {"\xF0\x9F", "\x98\x80!", "\xE6"}) {
         both.server.write(piece);
@@ -216,7 +218,9 @@ static void p5_one_thread_at_a_time() {
 // A server's pair that waits for the answer to its SNI request.
 static tlspair::request asked_by(tlspair::secure_pair_ref server, couple &both) {
     tlspair::request kept;
-    server.on_sni([&](tlspair::secure_pair_ref, std::string_view, tlspair::request request) { kept = std::move(request); });
+    server.on_sni([&](tlspair::secure_pair_ref, std::string_view, tlspair::request request) {
+        kept = std::move(request);
+    });
     both.client.start();
     couple::move(both.client, server);
     server.on_sni(nullptr);
@@ -308,14 +312,17 @@ static void p5_decisions_and_sessions_of_pairs() {
         both.server = tlspair::secure_pair(servers, true, /* request_cert */ true);
         int asked = 0;
         both.client.set_session(session);
-        both.client.on_session([&](tlspair::secure_pair_ref, tlspair::bytes made) { session.assign(made.begin(), made.end()); });
-        both.client.on_check_identity([&](tlspair::secure_pair_ref, tlspair::certificate_ref shown, std::string_view name,
-                                          tlspair::request request) {
+        both.client.on_session([&](tlspair::secure_pair_ref, tlspair::bytes made) {
+            session.assign(made.begin(), made.end());
+        });
+        both.client.on_check_identity([&](tlspair::secure_pair_ref, tlspair::certificate_ref shown,
+                                          std::string_view name, tlspair::request request) {
             tlspair::check_server_identity(shown, std::string(name));
             asked++;
             request.resolve_verdict(true);
         });
-        both.server.on_check_certificate([&](tlspair::secure_pair_ref, tlspair::certificate_ref, tlspair::request request) {
+        both.server.on_check_certificate([&](tlspair::secure_pair_ref, tlspair::certificate_ref,
+                                             tlspair::request request) {
             asked++;
             request.resolve_verdict(true);
         });

@@ -496,8 +496,8 @@ static void s79_client_certificate_judged_by_the_program() {
     house.server.set_request_cert(true);
     house.server.set_reject_unauthorized(true);
     std::string subject, secure;
-    house.server.on_check_certificate([&](tlspair::server_ref, tlspair::stream_ref, tlspair::certificate_ref certificate,
-                                          tlspair::request request) {
+    house.server.on_check_certificate([&](tlspair::server_ref, tlspair::stream_ref,
+                                          tlspair::certificate_ref certificate, tlspair::request request) {
         subject = certificate.subject();
         request.resolve_verdict(true);
     });
@@ -518,8 +518,9 @@ static void s52_s53_sessions_in_a_store_of_ones_own() {
     std::vector<std::uint8_t> session;
     bool down = false;
     house house;
-    house.server.on_new_session([&](tlspair::server_ref, tlspair::stream_ref, tlspair::bytes id, tlspair::bytes session) {
-        store[std::string(id.text())] = {session.begin(), session.end()};
+    house.server.on_new_session([&](tlspair::server_ref, tlspair::stream_ref, tlspair::bytes id,
+                                    tlspair::bytes made) {
+        store[std::string(id.text())] = {made.begin(), made.end()};
     });
     house.server.on_resume_session(
         [&](tlspair::server_ref, tlspair::stream_ref, tlspair::bytes id, tlspair::request request) {
@@ -659,7 +660,8 @@ static void p5_unix_sockets_and_tls_in_tls() {
     house.options.set_path(path);
     outer = tlspair::connect(house.loop, 0, nullptr, house.options);
     house.options.set_stream(outer);
-    inner = tlspair::connect(house.loop, 0, nullptr, house.options, [](tlspair::stream_ref stream) { stream.write("inside"); });
+    inner = tlspair::connect(house.loop, 0, nullptr, house.options,
+                             [](tlspair::stream_ref stream) { stream.write("inside"); });
     inner.on_data([&](tlspair::stream_ref, tlspair::bytes data) { inner_heard += data.text(); });
     run_until(house.loop, [&] { return inner_heard == "inside"; });
     CHECK_EQUAL(house.server.connections(), 2);

@@ -73,9 +73,10 @@ def test_p5_servers_survive_strangers(certs, server):
     with socket.create_connection(("127.0.0.1", port), timeout=60) as plain:
         with pytest.raises(ssl.SSLError):
             ssl.create_default_context().wrap_socket(plain, server_hostname="localhost")
-    command = [need("openssl"), "s_client", "-quiet", "-no_ign_eof", "-verify_return_error", "-CAfile", certs / "ca.pem"]
+    command = [need("openssl"), "s_client", "-quiet", "-no_ign_eof", "-connect", f"127.0.0.1:{port}"]
+    command += ["-CAfile", certs / "ca.pem", "-verify_return_error"]
     done = subprocess.run(
-        [*command, "-connect", f"127.0.0.1:{port}", "-servername", "localhost", "-verify_hostname", "localhost"],
+        [*command, "-servername", "localhost", "-verify_hostname", "localhost"],
         input=TEXT.encode(),
         capture_output=True,
         timeout=60,
@@ -129,7 +130,6 @@ def test_p5_failures_are_readable(certs, server):
     assert no_ca.returncode == 1 and no_ca.stderr.startswith("line_client: ENOENT: ")
     nobody = client(1, certs / "ca.pem")
     assert nobody.returncode == 1 and nobody.stderr.startswith("line_client: ECONNREFUSED: ")
-    bad_key = subprocess.run(
-        [example(name), "0", certs / "server-cert.pem", certs / "client-key.pem"], capture_output=True, text=True, timeout=60
-    )
+    command = [example(name), "0", certs / "server-cert.pem", certs / "client-key.pem"]
+    bad_key = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert bad_key.returncode == 1 and bad_key.stderr.startswith(f"{name}: ERR_")
