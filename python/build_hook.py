@@ -48,7 +48,8 @@ class LibraryHook(BuildHookInterface):
                 "there is no checkout of tlspair around this directory to build the library from: name a "
                 "ready one in the environment variable TLSPAIR_LIBRARY"
             )
-        command = ["cargo", "build", "--release", "--locked", "--lib", "--features", "vendored"]
+        # With one crate type only: beside `lib`, cargo leaves link-time optimisation out.
+        command = ["cargo", "rustc", "--release", "--locked", "--lib", "--crate-type", "cdylib", "--features", "vendored"]
         try:
             built = subprocess.run(
                 [*command, "--message-format", "json-render-diagnostics"],

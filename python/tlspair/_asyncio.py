@@ -46,7 +46,8 @@ async def create_connection(
 
     The server is verified by `context`, without one by the well-known CAs, and must have the name
     `server_hostname`, without one `host`. `options` has what else a client can choose (ALPN, a session to
-    resume, a Unix socket). `sock` is a connected socket, which becomes the transport's.
+    resume, a Unix socket); what is given here beside it is set in it. `sock` is a connected socket, which
+    becomes the transport's.
 
     What fails raises `TLSError`: an `ssl.SSLError`, and where Python has a closer name that as well, such
     as `ssl.SSLCertVerificationError` or `ConnectionRefusedError`. A server that takes too long is a
@@ -82,8 +83,14 @@ async def create_connection(
         arguments.forget(options._given)
         options._given = None
     check(lib.tls_stream_set_allow_half_open(handle, 1))
+    made: List[_Protocol] = []
+
+    def factory() -> _Protocol:
+        made.append(protocol_factory())
+        return made[0]
+
     transport = Transport(
-        turns, handle, protocol_factory, context, ssl_shutdown_timeout, None, server_hostname or host or "", waiter
+        turns, handle, factory, context, ssl_shutdown_timeout, None, server_hostname or host, waiter
     )
     timer = loop.call_later(ssl_handshake_timeout, _handshake_is_late, transport, ssl_handshake_timeout)
     try:
@@ -93,7 +100,7 @@ async def create_connection(
         raise
     finally:
         timer.cancel()
-    return transport, transport.get_protocol()  # type: ignore[return-value]
+    return transport, made[0]
 
 
 def _handshake_is_late(transport: Transport, timeout: float) -> None:

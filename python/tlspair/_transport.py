@@ -119,10 +119,10 @@ class Transport(asyncio.Transport):
 
     def _connected(self) -> None:
         """The connection is secure."""
+        if self._closing or self._factory is None:
+            return
         waiter, self._waiter = self._waiter, None
         factory, self._factory = self._factory, None
-        if self._closing or factory is None:
-            return
         try:
             self.set_protocol(factory())
             assert self._protocol is not None
@@ -163,8 +163,9 @@ class Transport(asyncio.Transport):
 
     def _lost(self) -> None:
         """The last row."""
-        if self._held_end and not self._closing and self._protocol is not None:
-            # Both have ended, and nobody came for the rest.
+        if (self._held_end or self._held_data is not None) and not self._closing:
+            # It came before; there is no other time to tell it.
+            self._read_paused = False
             self._deliver_held()
         self._closing = self._gone = True
         self._receive = _nothing
@@ -361,21 +362,28 @@ class Transport(asyncio.Transport):
         """Send bytes; they are always taken. What could change meanwhile is copied."""
         if type(data) is not bytes:
             data = arguments.data(data)
-        if self._eof_written:
-            raise RuntimeError("Cannot call write() after write_eof()")
-        if self._closing:
-            self._late_writes += 1
-            if self._late_writes == _SILENT_WRITES:
-                _logger.warning("%r: write after the connection was closed", self)
+        if self._eof_written or self._closing:
+            self._write_late()
             return
         length = len(data)
         if length == 0:
             return
-        self._turns.write(self, data)
+        turns = self._turns
+        turns.writers.append(self)
+        turns.pieces.append(data)
+        if not turns.flush_is_due:
+            turns.flush_soon()
         self._pending += length
         if self._pending > self._high:
             # Whether the protocol must pause, it has to hear now.
-            self._turns.flush()
+            turns.flush()
+
+    def _write_late(self) -> None:
+        if self._eof_written:
+            raise RuntimeError("Cannot call write() after write_eof()")
+        self._late_writes += 1
+        if self._late_writes == _SILENT_WRITES:
+            _logger.warning("%r: write after the connection was closed", self)
 
     def writelines(self, list_of_data: Iterable[Data]) -> None:
         """Send several pieces, as one."""

@@ -69,10 +69,11 @@ class Turns:
         #: Callbacks of the user run inside a turn, and their exceptions have to come out.
         self.has_callbacks = False
         self._count = 0
-        # What was written since the last flush.
-        self._writers: List[Transport] = []
-        self._pieces: List[bytes] = []
-        self._flush_is_due = False
+        #: What was written since the last flush, and by whom; it is sent at the end of the turn.
+        self.writers: List[Transport] = []
+        self.pieces: List[bytes] = []
+        #: Somebody will call `flush`.
+        self.flush_is_due = False
         self._statuses = array("i", bytes(4 * _MAX_ROWS))
         self._accepted: List[Tuple[int, int]] = []
         me = weakref.ref(self)
@@ -96,7 +97,7 @@ class Turns:
         """One turn: rows to transports, then everything that they wrote."""
         if self.tls_loop.closed:
             return
-        self._flush_is_due = True
+        self.flush_is_due = True
         kept: Optional[BaseException] = None
         if self.has_callbacks:
             try:
@@ -108,7 +109,7 @@ class Turns:
         else:
             count = _poll(*self._poll_arguments)
         if count < 0:
-            self._flush_is_due = False
+            self.flush_is_due = False
             raise last_error()
         if self._accepted:
             accepted, self._accepted = self._accepted, []
@@ -178,21 +179,18 @@ class Turns:
 
     # -- what goes
 
-    def write(self, transport: Transport, data: bytes) -> None:
-        """Have this sent at the end of the turn; outside of one, when asyncio's turn is over."""
-        self._writers.append(transport)
-        self._pieces.append(data)
-        if not self._flush_is_due:
-            self._flush_is_due = True
-            self.loop.call_soon(self._flush)
+    def flush_soon(self) -> None:
+        """Have what was written outside of a turn sent when asyncio's turn is over."""
+        self.flush_is_due = True
+        self.loop.call_soon(self._flush)
 
     def flush(self) -> None:
         """Hand everything to the library now; a flush that is due comes all the same."""
-        writers, pieces = self._writers, self._pieces
+        writers, pieces = self.writers, self.pieces
         count = len(writers)
         if count == 0:
             return
-        self._writers, self._pieces = [], []
+        self.writers, self.pieces = [], []
         if self.tls_loop.closed:
             return
         for transport in writers:
@@ -219,9 +217,9 @@ class Turns:
                     transport._filled()
 
     def _flush(self) -> None:
-        self._flush_is_due = False
+        self.flush_is_due = False
         # Pausing a protocol may make it write.
-        while self._writers:
+        while self.writers:
             self.flush()
 
     # -- its end

@@ -341,6 +341,47 @@ def test_p4_one_protocol_pauses_another_in_the_same_turn(run, server_context, cl
     assert run.reported == []
 
 
+def test_p4_what_is_held_comes_before_the_end(run, server_context, client_context):
+    """Paused in the turn that brings data, end and close: nothing is lost."""
+    everyone = []
+
+    class Selfish(Witness):
+        def data_received(self, data):
+            super().data_received(data)
+            for other in everyone:
+                if other is not self and not other.done.done():
+                    other.transport.pause_reading()
+
+    async def main():
+        async with serving(server_context, Selfish) as server:
+            clients = [await connecting(server, client_context) for _ in range(4)]
+            everyone.extend(server.protocols)
+            for protocol in everyone:
+                protocol.keeps_open = True
+                protocol.transport.write_eof()
+            for transport, _ in clients:
+                transport.get_protocol().keeps_open = True
+            for transport, client in clients:
+                await client.until(lambda: "eof" in client.events)  # noqa: B023
+            for transport, _ in clients:
+                transport.write(b"the last words")
+                transport.write_eof()
+            for _ in range(3):
+                await asyncio.sleep(0.01)
+            for protocol in everyone:
+                protocol.transport.resume_reading()
+            while not all(protocol.done.done() for protocol in everyone):
+                for protocol in everyone:
+                    protocol.transport.resume_reading()
+                await asyncio.sleep(0.001)
+            for protocol in everyone:
+                assert protocol.data == b"the last words"
+                assert protocol.events == ["made", "data", "eof", "lost"]
+
+    run(main)
+    assert run.reported == []
+
+
 def test_p4_write_buffer_limits(run, server_context, client_context):
     async def main():
         async with serving(server_context, Witness) as server:

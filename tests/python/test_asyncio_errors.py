@@ -12,6 +12,7 @@ import tlspair
 from aio import LOOPS, Echo, Runner, Witness, connecting, open_descriptors, python_client, serving
 from support import CHECKOUT
 from support import client_context as trusting
+from tlspair import _turns
 
 
 @pytest.fixture(params=LOOPS)
@@ -304,6 +305,38 @@ def test_p4_an_exception_in_a_callback_of_configure_is_reported(run, server_cont
 
 
 # -- servers
+
+
+def test_p4_a_configure_that_raises_leaves_nothing_behind(run, server_context):
+    async def main():
+        def configure(_server):
+            raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            await tlspair.create_server(Echo, ["127.0.0.1", "127.0.0.2"], 0, context=server_context, configure=configure)
+        while any(turns() is not None for turns in _turns._all.values()):
+            await asyncio.sleep(0.001)
+
+    before = open_descriptors()
+    run(main)
+    assert run.reported == []
+    assert open_descriptors() == before
+
+
+def test_p4_a_connection_that_is_closed_at_once_is_given_back(run, server_context, client_context):
+    class Closing(Witness):
+        def connection_made(self, transport):
+            super().connection_made(transport)
+            transport.abort()
+
+    async def main():
+        async with serving(server_context) as server:
+            transport, client = await connecting(server, client_context, Closing)
+            assert await client.done is None and transport.get_protocol() is None
+            assert client.events == ["made", "lost"]
+
+    run(main)
+    assert run.reported == []
 
 
 def test_p4_a_server_starts_when_it_is_told(run, server_context, client_context):
