@@ -43,6 +43,13 @@ def c_example(name):
     return path
 
 
+def need_node(major):
+    """Skips the test where there is no Node of this version or a later one."""
+    version = subprocess.run([need("node"), "--version"], check=True, capture_output=True, text=True, timeout=60).stdout
+    if int(version.lstrip("v").split(".")[0]) < major:
+        pytest.skip(f"Node is older than {major}: {version.strip()}")
+
+
 def free_port():
     """A port of 127.0.0.1 for those who cannot be told 0; below those that the system hands out."""
     for _ in range(100):
