@@ -35,9 +35,11 @@ class Guide:
     def build(self, name) -> Path:
         program = self.directory / name
         if not program.exists():
+            source = next(SNIPPETS.glob(f"{name}.c*"))
+            compiler = ["cc"] if source.suffix == ".c" else ["c++", "-std=c++17"]
             run(
-                "cc", "-Wall", "-Wextra", "-Wno-unused-parameter", "-Werror", f"-I{CHECKOUT / 'include'}", "-o", program,
-                SNIPPETS / f"{name}.c", LIBRARY, "-pthread", f"-Wl,-rpath,{LIBRARY.parent}",
+                *compiler, "-Wall", "-Wextra", "-Wno-unused-parameter", "-Werror", f"-I{CHECKOUT / 'include'}",
+                "-o", program, source, LIBRARY, "-pthread", f"-Wl,-rpath,{LIBRARY.parent}",
             )  # fmt: skip
         return program
 

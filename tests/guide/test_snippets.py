@@ -58,7 +58,7 @@ def test_each_file_is_shown_and_run():
     here = "".join(path.read_text() for path in Path(__file__).parent.glob("*.py"))
     for path in SNIPPETS.iterdir():
         assert path.name in shown, f"{path.name} is in no chapter"
-        name = path.stem if path.suffix == ".c" else path.name
+        name = path.stem if path.suffix in (".c", ".cpp") else path.name
         assert f'"{name}"' in here or path.suffix == ".h", f"{path.name} is run by no test"
 
 
@@ -74,9 +74,16 @@ def test_hello_in_c(guide):
     assert "ENOENT" in guide.fails("hello_server", 0, "none", "none")
 
 
-def test_hello_in_python(guide):
-    assert run(sys.executable, SNIPPETS / "hello.py", *PEM, "ca.pem", cwd=guide.directory,
-               PYTHONPATH=str(CHECKOUT / "python")) == "hello\n"  # fmt: skip
+def test_hello_in_cpp(guide):
+    with guide.serving("hello_cpp", 0, *PEM) as server:
+        assert guide.call("hello_client", "127.0.0.1", server.port, "ca.pem", "localhost").endswith("how are you?\n")
+    assert "ENOENT" in guide.fails("hello_cpp", 0, "none", "none")
+
+
+@pytest.mark.parametrize("name, said", [("hello.py", "hello\n"), ("hello_asyncio.py", "hello, asyncio\n")])
+def test_hello_in_python(guide, name, said):
+    python = {"PYTHONPATH": str(CHECKOUT / "python")}
+    assert run(sys.executable, SNIPPETS / name, *PEM, "ca.pem", cwd=guide.directory, **python) == said
 
 
 def test_the_commands_to_build_do(guide, tmp_path):
