@@ -12,9 +12,9 @@ EXAMPLES = CHECKOUT / "python" / "examples"
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(CHECKOUT / "python")}
 
 
-@pytest.fixture
-def port(certs):
-    command = [sys.executable, EXAMPLES / "echo_server.py", "0", certs / "server-cert.pem", certs / "server-key.pem"]
+@pytest.fixture(params=["echo_server.py", "asyncio_echo_server.py"])
+def port(certs, request):
+    command = [sys.executable, EXAMPLES / request.param, "0", certs / "server-cert.pem", certs / "server-key.pem"]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT, preexec_fn=hear_interrupts
     ) as process:
