@@ -97,7 +97,8 @@ def test_names_of_python_exist():
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_links_of_the_documents_lead_somewhere(document):
-    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", document.read_text()):
+    text = re.sub(r"^```.*?^```$", "", document.read_text(), flags=re.M | re.S)  # a lambda of C++ looks like a link
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text):
         assert target.startswith("https://") or (document.parent / target).exists(), target
 
 
