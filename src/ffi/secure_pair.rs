@@ -255,7 +255,9 @@ pub extern "C" fn tls_secure_pair_new(
 
 /// Frees a pair, ended or not; no callback is made any more but the destroy function of its user
 /// data. Inside a callback of the pair the handle is dead at once, and the memory goes when the
-/// outermost call on the pair returns. NULL is `TLS_OK`. Any thread.
+/// outermost call on the pair returns. A `tls_secure_pair_on_ready` callback that is running on
+/// another thread is waited for; inside one, the user data is destroyed when it returns. NULL is
+/// `TLS_OK`. Any thread.
 ///
 /// Errors: `TLS_ERR_BUSY` while another thread uses the pair; nothing happens then.
 #[no_mangle]
@@ -268,10 +270,15 @@ pub extern "C" fn tls_secure_pair_free(pair: *mut tls_secure_pair) -> tls_status
         object.hooks.silence();
         object.pair.destroy()?;
         let ready = Arc::clone(&object.ready);
+        // Inside a callback of the pair the outermost call destroys the user data, with the rest.
+        let user_data = object
+            .is_outermost()
+            .then(|| object.user_data.take())
+            .flatten();
         object.remove();
         // The last thing, with the pair let go: the callback that may be running could be about to
-        // use it.
-        ready.set(0, None, std::ptr::null_mut());
+        // use it, and uses its user data until it returns.
+        ready.end(user_data);
         Ok(())
     })
 }

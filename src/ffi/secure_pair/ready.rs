@@ -6,6 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use super::{tls_secure_pair, OnPair};
 use crate::ffi::callback::call_user;
 use crate::ffi::registry::thread_number;
+use crate::ffi::user_data::UserData;
 
 struct State {
     function: Option<OnPair>,
@@ -13,6 +14,8 @@ struct State {
     pair: u64,
     /// The thread in whose hands the callback is.
     calling: Option<u64>,
+    /// The user data of a pair that was freed by the callback itself, which may still use it.
+    left: Option<UserData>,
 }
 
 // SAFETY: the user data is the user's affair; it is only handed back.
@@ -32,6 +35,7 @@ impl Ready {
                 user_data: std::ptr::null_mut(),
                 pair: 0,
                 calling: None,
+                left: None,
             }),
             idle: Condvar::new(),
         })
@@ -56,6 +60,18 @@ impl Ready {
         state.user_data = user_data;
     }
 
+    /// Calls nobody any more, then destroys the user data: when no callback uses it.
+    pub(super) fn end(&self, user_data: Option<UserData>) {
+        let mut state = self.idle();
+        state.function = None;
+        if state.calling.is_some() {
+            state.left = user_data;
+            return;
+        }
+        drop(state);
+        drop(user_data);
+    }
+
     pub(super) fn call(&self) {
         let me = thread_number();
         let (function, pair, user_data, outer) = {
@@ -70,7 +86,13 @@ impl Ready {
         call_user(|| unsafe { function(pair as *mut tls_secure_pair, user_data) });
         let mut state = self.state.lock().unwrap_or_else(|e| e.into_inner());
         state.calling = outer;
+        let left = if outer.is_none() {
+            state.left.take()
+        } else {
+            None
+        };
         drop(state);
         self.idle.notify_all();
+        drop(left);
     }
 }
