@@ -1949,7 +1949,9 @@ tls_secure_pair *tls_secure_pair_new(tls_context *context,
 /**
  * Frees a pair, ended or not; no callback is made any more but the destroy function of its user
  * data. Inside a callback of the pair the handle is dead at once, and the memory goes when the
- * outermost call on the pair returns. NULL is `TLS_OK`. Any thread.
+ * outermost call on the pair returns. A `tls_secure_pair_on_ready` callback that is running on
+ * another thread is waited for; inside one, the user data is destroyed when it returns. NULL is
+ * `TLS_OK`. Any thread.
  *
  * Errors: `TLS_ERR_BUSY` while another thread uses the pair; nothing happens then.
  */
