@@ -83,8 +83,9 @@ pub extern "C" fn tls_loop_free(r#loop: *mut tls_loop) -> tls_status {
     }
     guard::status(|| {
         let object = adopted(r#loop)?;
-        object.event_loop.close_all()?;
+        object.event_loop.check_not_running()?;
         object.rows.clear();
+        object.event_loop.close_all()?;
         drop(registry::remove_local::<LoopObject>(r#loop as u64));
         let user_data = object.user_data.take();
         drop(object);

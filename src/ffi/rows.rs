@@ -269,13 +269,18 @@ impl Rows {
 
     /// Nothing that happened to this stream is told any more, except its close.
     fn drop_waiting(&self, handle: u64) {
-        self.waiting.borrow_mut().retain(|waiting| {
+        let mut waiting = self.waiting.borrow_mut();
+        if waiting.is_empty() {
+            return;
+        }
+        waiting.retain(|waiting| {
             let goes = waiting.row.handle == handle && waiting.row.kind != TLS_ROW_CLOSE;
-            if let (true, Some(ended)) = (goes, waiting.row.ends()) {
-                ended.end();
+            if let (true, Some(error)) = (goes, waiting.row.ends()) {
+                error.end();
             }
             !goes
         });
+        self.pull().set_waiting(!waiting.is_empty());
     }
 
     /// The loop is freed: nobody comes for the rest.

@@ -327,8 +327,7 @@ impl Loop {
             self.tell_listening();
             self.flush_dirty();
             self.tell_closed();
-            let closing = !self.closing.borrow().is_empty() && !self.pull.is_full();
-            if self.dirty.borrow().is_empty() && !closing {
+            if self.dirty.borrow().is_empty() && self.closing.borrow().is_empty() {
                 break;
             }
         }
@@ -378,8 +377,7 @@ impl Loop {
             return;
         }
         let now = Instant::now();
-        // Whose timer is due when there is no more room has it in the next turn.
-        while !self.pull.is_full() {
+        loop {
             let due = self.timers.borrow_mut().take_due(now);
             match due {
                 Some(Timer::Handshake(stream)) => stream.handshake_timed_out(),
@@ -425,16 +423,11 @@ impl Loop {
     }
 
     fn tell_closed(&self) {
-        let due = self.closing.borrow().len();
-        for _ in 0..due {
-            if self.pull.is_full() {
-                return;
-            }
-            let closing = self.closing.borrow_mut().pop_front();
+        let due = self.closing.take();
+        for closing in due {
             match closing {
-                Some(Closing::Stream(stream)) => stream.tell_closed(),
-                Some(Closing::Server(server)) => server.tell_closed(),
-                None => return,
+                Closing::Stream(stream) => stream.tell_closed(),
+                Closing::Server(server) => server.tell_closed(),
             }
         }
     }

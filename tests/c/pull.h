@@ -5,7 +5,7 @@
 
 #include "support.h"
 
-enum { SEEN = 128, MOST_ROWS = 64, MOST_WORDS = 12, MOST_BYTES = 256 * 1024 };
+enum { SEEN = 128, MOST_ROWS = 64, MOST_WORDS = 12, MOST_BYTES = 512 * 1024 };
 
 /* What the rows told of one stream. */
 struct seen {
@@ -43,7 +43,7 @@ struct pulled {
     uint8_t buffer[MOST_BYTES + 1];
 };
 
-/* 7 words, 64 rows, 256 KiB. The server listens, and asks for the rows of these kinds. */
+/* 7 words, 64 rows, 512 KiB. The server listens, and asks for the rows of these kinds. */
 void pulled_open(struct pulled *pulled, uint64_t kinds);
 /* The same with contexts that are its own from now on; NULL: the usual ones. */
 void pulled_open_with(struct pulled *pulled, uint64_t kinds, tls_context *servers, tls_context *clients);

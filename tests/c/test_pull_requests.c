@@ -223,16 +223,22 @@ static void p8_a_buffer_too_small_for_a_session(void) {
     pulled_open(&server, TLS_ROW_KINDS_DEFAULT | BIT(TLS_ROW_NEW_SESSION));
     server.hook = keep_session;
     rig_connect(&server.rig, &client);
+    CHECK_OK(tls_stream_write(client.stream, "\0\1\2", 3));
     int32_t count = 0;
     int64_t deadline = now_ms() + 5000 * patience();
     while (count >= 0 && now_ms() < deadline) {
         count = tls_loop_poll(server.loop, server.rows, 7, MOST_ROWS, server.buffer, 100, 1);
+        /* Nothing overtakes it, small as it is. */
+        for (int32_t i = 0; i < count; i++) {
+            CHECK(server.rows[7 * i + 1] == TLS_ROW_LISTENING);
+        }
         tls_loop_run_once(server.rig.loop, 1);
     }
     CHECK_EQUAL(count, TLS_ERR_INVALID_ARGUMENT);
     CHECK_TEXT(tls_error_name(tls_last_error()), "ERR_BUFFER_TOO_SMALL");
     CHECK_EQUAL(tls_loop_poll(server.loop, server.rows, 7, 1, NULL, 0, -1), TLS_ERR_INVALID_ARGUMENT);
-    PULL_UNTIL(&server, store.made == 2, 2000);
+    PULL_UNTIL(&server, store.made == 2 && server.streams == 1 && server.seen[0].received == 3, 2000);
+    CHECK_TEXT(server.seen[0].order, "sd");
     pulled_close(&server);
 }
 
@@ -376,30 +382,6 @@ static void p8_user_data_after_the_close_row(void) {
     CHECK_EQUAL(destroyed, 2);
 }
 
-/* What waited for room is not told of a stream that we destroyed. */
-static void p8_destroyed_while_rows_wait(void) {
-    for (int destroys = 0; destroys < 2; destroys++) {
-        struct witness client = {0};
-        pulled_open(&server, TLS_ROW_KINDS_DEFAULT);
-        PULL_UNTIL(&server, server.kinds[TLS_ROW_LISTENING] == 1, 1000);
-        server.max_rows = 1;
-        rig_connect(&server.rig, &client);
-        /* It comes right behind the handshake, so that the end is there with the secure row. */
-        CHECK_OK(tls_stream_end(client.stream));
-        while (server.streams == 0) {
-            tls_loop_run_once(server.rig.loop, 0);
-            pull(&server, 0);
-        }
-        if (destroys) {
-            CHECK_OK(tls_stream_destroy(handle_of(server.seen[0].stream)));
-            CHECK_OK(tls_stream_destroy(handle_of(server.seen[0].stream)));
-        }
-        PULL_UNTIL(&server, server.kinds[TLS_ROW_CLOSE] == 1, 1000);
-        CHECK_TEXT(server.seen[0].order, destroys ? "sc" : "sec");
-        pulled_close(&server);
-    }
-}
-
 /* ---- misuse ---- */
 
 static void p8_polls_that_are_wrong(void) {
@@ -478,7 +460,6 @@ int main(int argc, char **argv) {
     RUN(p8_turns_that_are_not_pulled);
     RUN(p8_resume_with_and_without_pulling);
     RUN(p8_user_data_after_the_close_row);
-    RUN(p8_destroyed_while_rows_wait);
     RUN(p8_polls_that_are_wrong);
     RUN(p8_polls_of_other_threads);
     return check_end();
