@@ -69,6 +69,8 @@ pub struct TicketRing {
 }
 
 impl TicketRing {
+    pub const MAX_ENTRIES: usize = MAX_ENTRIES;
+
     /// A ring with a random key of 48 bytes. As long as it was not used, the first that is added takes its
     /// place.
     pub fn new() -> Result<Arc<TicketRing>> {

@@ -63,7 +63,7 @@ fn null_with(length: usize) -> Box<Error> {
     Error::argument(format!("NULL with a length of {length}"))
 }
 
-/// Several byte strings, at least one.
+/// Several byte strings, 1 to `most`: a count beyond it reads nothing.
 ///
 /// # Safety
 /// `pointers` and `lengths` are NULL, or point to `count` pointers and lengths, each pair as for
@@ -72,11 +72,11 @@ pub(super) unsafe fn byte_strings<'a>(
     pointers: *const *const c_void,
     lengths: *const usize,
     count: usize,
+    most: usize,
 ) -> Result<Vec<&'a [u8]>> {
-    const MOST: usize = 1024;
-    if pointers.is_null() || lengths.is_null() || count == 0 || count > MOST {
+    if pointers.is_null() || lengths.is_null() || count == 0 || count > most {
         return Err(Error::argument(format!(
-            "there must be 1 to {MOST} of them"
+            "there must be 1 to {most} of them, not {count}, and no NULL"
         )));
     }
     // SAFETY: the caller's promise; neither is NULL.

@@ -88,8 +88,8 @@ static void *stop_soon(void *user_data) {
 static void c107_stop_from_another_thread(void) {
     pthread_t thread;
     rig_open(&rig);
-    REQUIRE(pthread_create(&thread, NULL, stop_soon, rig.loop) == 0);
     int64_t before = now_ms();
+    REQUIRE(pthread_create(&thread, NULL, stop_soon, rig.loop) == 0);
     /* Waits for ever, if nobody stops it. */
     CHECK_OK(tls_loop_run(rig.loop));
     CHECK(now_ms() - before >= 45);

@@ -351,6 +351,7 @@ static void s85_files_of_others(void) {
     CHECK_EQUAL(tls_ticket_ring_set_nginx_id_context(ring, certificates, sizes, 2, NULL, 0), TLS_ERR_CERTIFICATE);
     CHECK_EQUAL(tls_ticket_ring_set_nginx_id_context(ring, certificates, sizes, 1, "x", 1), TLS_ERR_CERTIFICATE);
     CHECK_ARGUMENT(tls_ticket_ring_set_nginx_id_context(ring, certificates, sizes, 0, NULL, 0));
+    CHECK_ARGUMENT(tls_ticket_ring_set_nginx_id_context(ring, certificates, sizes, 1025, NULL, 0));
     CHECK_ARGUMENT(tls_ticket_ring_set_nginx_id_context(ring, NULL, sizes, 1, NULL, 0));
     CHECK_ARGUMENT(tls_ticket_ring_set_nginx_id_context(ring, certificates, NULL, 1, NULL, 0));
     CHECK_ARGUMENT(tls_ticket_ring_set_nginx_id_context(ring, certificates, sizes, 1, NULL, 1));

@@ -5,6 +5,10 @@ use std::ffi::c_void;
 use super::super::input;
 use super::super::status::tls_status;
 use super::{change, tls_ticket_ring};
+use crate::context::TicketRing;
+
+/// Certificates of one server block: far more than there are algorithms.
+const MOST_CERTIFICATES: usize = 1024;
 
 /// Puts the keys of nginx's `ssl_session_ticket_key` in place of all that is in the ring: the first
 /// file makes tickets, at once, and the others open them. Any thread.
@@ -30,7 +34,9 @@ pub unsafe extern "C" fn tls_ticket_ring_import_nginx(
 ) -> tls_status {
     change(ring, |ring| {
         // SAFETY: valid by contract.
-        ring.import_nginx(&unsafe { input::byte_strings(files, lengths, count) }?)
+        ring.import_nginx(&unsafe {
+            input::byte_strings(files, lengths, count, TicketRing::MAX_ENTRIES)
+        }?)
     })
 }
 
@@ -94,7 +100,7 @@ pub unsafe extern "C" fn tls_ticket_ring_set_foreign_id_context(
 ///   is nginx's default for the address, in the order of its configuration; of each the first
 ///   certificate counts, so the file itself will do. Not NULL.
 /// - `lengths`: how many bytes each has.
-/// - `count`: at least 1.
+/// - `count`: 1 to 1024.
 /// - `client_cas`, `client_cas_length`: the PEM text of its `ssl_client_certificate`; NULL and 0 if its
 ///   `ssl_verify_client` is off: then it does not count.
 ///
@@ -116,7 +122,7 @@ pub unsafe extern "C" fn tls_ticket_ring_set_nginx_id_context(
         // SAFETY: valid by contract.
         let (certificates, client_cas) = unsafe {
             (
-                input::byte_strings(certificates, lengths, count)?,
+                input::byte_strings(certificates, lengths, count, MOST_CERTIFICATES)?,
                 input::bytes(client_cas, client_cas_length)?,
             )
         };
