@@ -1611,7 +1611,7 @@ tls_status tls_ticket_ring_set_foreign_id_context(tls_ticket_ring *ring,
  *   is nginx's default for the address, in the order of its configuration; of each the first
  *   certificate counts, so the file itself will do. Not NULL.
  * - `lengths`: how many bytes each has.
- * - `count`: at least 1.
+ * - `count`: 1 to 1024.
  * - `client_cas`, `client_cas_length`: the PEM text of its `ssl_client_certificate`; NULL and 0 if its
  *   `ssl_verify_client` is off: then it does not count.
  *
