@@ -20,8 +20,9 @@ from typing import Any, Callable, Dict, Optional, Tuple, TypeVar
 from ._certificate import certificate_from
 from ._errors import check, error_from
 from ._frames import keep, running
+from ._header import CALLBACKS
 from ._request import Request, refuse
-from .lowlevel import CALLBACKS, TYPES, lib
+from .lowlevel import TYPES, lib
 
 # A callback comes back with its own type, so that `@stream.on_data` leaves a function what it is.
 Callback = TypeVar("Callback", bound=Optional[Callable[..., object]])
@@ -167,9 +168,12 @@ class _Event:
                 target = find(arguments[-1])
                 if event == "end" and target is not None and not target._flush_decoder():
                     return
-                handler = None if target is None else target._handlers.get(event)
-                if once is not None and handler is not None:
-                    del target._handlers[event]
+                if target is None:
+                    handler = None
+                elif once is None:
+                    handler = target._handlers.get(event)
+                else:
+                    handler = target._handlers.pop(event, None)
                 if handler is not None:
                     converted = convert(target, *arguments[:-1])
                     if converted is not None:
