@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """An asyncio echo server on tlspair, against the standard library's ssl on asyncio and on uvloop.
 
-    benches/asyncio_echo.py                      9 rounds of 0.5 s: 50 connections, 64 B and 16 KiB; idle memory
+    benches/asyncio_echo.py                      9 rounds of 0.5 s: 50 connections, 64 B and 16 KiB, as protocols
+                                                 and as streams; idle memory
     benches/asyncio_echo.py --rounds 3
 
-All servers are the same `asyncio.Protocol` in processes of their own, and live through the whole run; the
+All servers are the same `asyncio.Protocol`, or the same coroutine on streams, in processes of their own, and live through the whole run; the
 rounds take them in turn, so that a slow minute is slow for all. The client is `load.c`. What counts is the
 server's CPU time per message; the ratio is the median over the rounds of ours to theirs.
 
@@ -46,7 +47,18 @@ class Echo(asyncio.Protocol):
         self.transport.write(data)
 
 
-async def serve(tls, certs):
+async def echo(reader, writer):
+    try:
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+    except OSError:
+        pass
+    finally:
+        writer.close()
+
+
+async def serve(tls, face, certs):
     """Says its port, and serves until stdin ends."""
     loop = asyncio.get_running_loop()
     cert, key = f"{certs}/server-cert.pem", f"{certs}/server-key.pem"
@@ -55,11 +67,17 @@ async def serve(tls, certs):
 
         context = tlspair.Context()
         context.set_identity_file(cert, key)
-        server = await tlspair.create_server(Echo, "127.0.0.1", 0, context=context, backlog=1024)
+        create_server, start_server = tlspair.create_server, tlspair.start_server
+        options = {"context": context, "backlog": 1024}
     else:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(cert, key)
-        server = await loop.create_server(Echo, "127.0.0.1", 0, ssl=context, backlog=1024)
+        create_server, start_server = loop.create_server, asyncio.start_server
+        options = {"ssl": context, "backlog": 1024}
+    if face == "protocols":
+        server = await create_server(Echo, "127.0.0.1", 0, **options)
+    else:
+        server = await start_server(echo, "127.0.0.1", 0, **options)
     print(server.sockets[0].getsockname()[1], flush=True)
     ended = loop.create_future()
     loop.add_reader(0, ended.set_result, None)
@@ -71,10 +89,10 @@ async def serve(tls, certs):
 class Server:
     """One of the processes."""
 
-    def __init__(self, name, directory):
+    def __init__(self, name, directory, face="protocols"):
         self.load_program = directory / "load"
         self.process = subprocess.Popen(
-            [sys.executable, __file__, "--serve", *SERVERS[name], directory / "certs"],
+            [sys.executable, __file__, "--serve", *SERVERS[name], face, directory / "certs"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -97,20 +115,22 @@ class Server:
         self.process.wait(30)
 
 
-def measure(directory, size, rounds):
+def measure(directory, size, face, rounds):
     """Prints what the servers need for a message of this size."""
-    servers = {name: Server(name, directory) for name in SERVERS}
+    servers = {name: Server(name, directory, face) for name in SERVERS}
     results = {name: [] for name in servers}
     for _ in range(rounds):
         for name, server in servers.items():
             results[name].append(server.load("echo", "connections=50", f"size={size}", "seconds=0.5")["cpu_us"])
-    print(f"50 connections, {size} B: us of the server's CPU for a message")
+    print(f"50 connections, {face}, {size} B: us of the server's CPU for a message")
     for name, costs in results.items():
         line = f"  {name:20} {statistics.median(costs):8.2f}"
         if name not in THEIRS:
             for other, target in zip(THEIRS, TARGETS[size]):
                 ratio = statistics.median(a / b for a, b in zip(costs, results[other]))
-                line += f"   / {other} {ratio:.2f} (target {target:.2f})"
+                line += f"   / {other} {ratio:.2f}"
+                if face == "protocols":
+                    line += f" (target {target:.2f})"
         print(line, flush=True)
     for server in servers.values():
         server.end()
@@ -132,16 +152,16 @@ def measure_idle(directory):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--serve", nargs=3, help=argparse.SUPPRESS)
+    parser.add_argument("--serve", nargs=4, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve:
-        loop, tls, certs = options.serve
+        loop, tls, face, certs = options.serve
         if loop == "uvloop":
             import uvloop
 
-            uvloop.run(serve(tls, certs))
+            uvloop.run(serve(tls, face, certs))
         else:
-            asyncio.run(serve(tls, certs))
+            asyncio.run(serve(tls, face, certs))
         return
     with tempfile.TemporaryDirectory() as temporary:
         directory = pathlib.Path(temporary)
@@ -149,8 +169,9 @@ def main():
         subprocess.run(
             ["cc", "-O2", "-o", directory / "load", HERE / "load.c", "-lssl", "-lcrypto"], check=True
         )
-        for size in TARGETS:
-            measure(directory, size, options.rounds)
+        for face in ("protocols", "streams"):
+            for size in TARGETS:
+                measure(directory, size, face, options.rounds)
         measure_idle(directory)
 
 
