@@ -26,7 +26,7 @@ use crate::sys::hooks::{self, Alpn, Hooks, Verdict};
 use crate::sys::session::Ticket;
 use crate::sys::ticket_keys::{KeyName, Opener, TicketKey};
 use crate::sys::verify::{self, Identity, PeerCheck};
-use crate::sys::{tls, verify_code};
+use crate::sys::{tls, verify_code, x509_name};
 
 /// What a server does about client certificates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -265,7 +265,10 @@ impl Handshake {
             state.question = Some(question(certificate()));
             return Identity::Wait;
         };
-        verdict(answer, error_name).map_or_else(Identity::Refused, |()| Identity::Accepted)
+        // The lock is not for reading certificates.
+        drop(state);
+        let subject = || x509_name::text(certificate().x509().subject_name());
+        verdict(answer, error_name, subject).map_or_else(Identity::Refused, |()| Identity::Accepted)
     }
 }
 
@@ -368,8 +371,8 @@ fn verify_mode(auth: Auth) -> SslVerifyMode {
     }
 }
 
-/// What an answer says about a certificate.
-fn verdict(answer: Answer, name: &'static str) -> Result<()> {
+/// What an answer says about the certificate with this subject.
+fn verdict(answer: Answer, name: &'static str, subject: impl FnOnce() -> String) -> Result<()> {
     let reason = match answer {
         Answer::Verdict(true) => return Ok(()),
         Answer::Reject(reason) => reason,
@@ -386,7 +389,7 @@ fn verdict(answer: Answer, name: &'static str) -> Result<()> {
     error.verify = Some(crate::error::VerifyFailure {
         result: verify_code::APPLICATION_VERIFICATION,
         depth: 0,
-        subject: String::new(),
+        subject: subject(),
     });
     Err(error)
 }

@@ -51,6 +51,8 @@ static void on_error(tls_secure_pair *pair, const tls_error *error, void *user_d
     side->status = tls_error_status(error);
     snprintf(side->error_name, sizeof side->error_name, "%s", tls_error_name(error));
     snprintf(side->error_message, sizeof side->error_message, "%s", tls_error_message(error));
+    const char *subject = tls_error_verify_subject(error);
+    snprintf(side->error_subject, sizeof side->error_subject, "%s", subject == NULL ? "" : subject);
     note(side, "x", 'x', NULL, 0);
 }
 

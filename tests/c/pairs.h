@@ -17,6 +17,7 @@ struct side {
     tls_status status;
     char error_name[64];
     char error_message[256];
+    char error_subject[128];
     /* Called for each event, after it was written down. */
     void (*hook)(struct side *side, char event, const uint8_t *data, size_t length);
     void *context;

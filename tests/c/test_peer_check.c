@@ -123,6 +123,7 @@ static void s79_c088_clients_pair(void) {
             CHECK_EQUAL(client.status, TLS_ERR_VERIFY);
             CHECK_TEXT(client.error_name, "ERR_TLS_CERT_ALTNAME_INVALID");
             CHECK_PART(client.error_message, what == REJECT ? "I know better" : "refused");
+            CHECK_TEXT(client.error_subject, judge_.subject);
             CHECK_EQUAL(server.received, 0);
             CHECK_EQUAL(server.errors, 1);
         } else {
