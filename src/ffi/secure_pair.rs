@@ -78,6 +78,13 @@ pub(super) struct PairObject {
     user_data: RefCell<Option<UserData>>,
 }
 
+/// A ready callback that is running uses the user data until it returns.
+impl Drop for PairObject {
+    fn drop(&mut self) {
+        self.ready.end(self.user_data.take());
+    }
+}
+
 // SAFETY: the only type with this kind. It may move between threads: the `Rc`s inside are not
 // shared with anything outside of it, and user pointers are the user's affair.
 unsafe impl Exclusive for PairObject {
@@ -270,15 +277,10 @@ pub extern "C" fn tls_secure_pair_free(pair: *mut tls_secure_pair) -> tls_status
         object.hooks.silence();
         object.pair.destroy()?;
         let ready = Arc::clone(&object.ready);
-        // Inside a callback of the pair the outermost call destroys the user data, with the rest.
-        let user_data = object
-            .is_outermost()
-            .then(|| object.user_data.take())
-            .flatten();
         object.remove();
         // The last thing, with the pair let go: the callback that may be running could be about to
-        // use it, and uses its user data until it returns.
-        ready.end(user_data);
+        // use it.
+        ready.set(0, None, std::ptr::null_mut());
         Ok(())
     })
 }

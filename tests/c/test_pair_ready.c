@@ -8,7 +8,7 @@
 
 struct readiness {
     tls_request *request;
-    tls_secure_pair *freed_inside;
+    enum { ELSEWHERE, INSIDE, INSIDE_AN_EVENT } freed;
     atomic_bool entered, leaving, returned;
     bool destroyed, destroyed_too_early;
 };
@@ -21,8 +21,8 @@ static void pause_ms(int milliseconds) {
 static void on_ready(tls_secure_pair *pair, void *user_data) {
     struct readiness *readiness = user_data;
     readiness->entered = true;
-    if (readiness->freed_inside != NULL) {
-        CHECK_OK(tls_secure_pair_free(pair));
+    if (readiness->freed != ELSEWHERE) {
+        CHECK_OK(readiness->freed == INSIDE ? tls_secure_pair_free(pair) : tls_secure_pair_feed(pair, NULL, 0, NULL));
         CHECK_EQUAL(tls_secure_pair_free(pair), TLS_ERR_INVALID_HANDLE);
         readiness->leaving = !readiness->destroyed;
         return;
@@ -33,6 +33,13 @@ static void on_ready(tls_secure_pair *pair, void *user_data) {
     }
     pause_ms(50);
     readiness->returned = true;
+}
+
+static void free_on_encrypted(tls_secure_pair *pair, const uint8_t *data, size_t length, void *user_data) {
+    struct readiness *readiness = user_data;
+    CHECK(data != NULL && length > 0);
+    CHECK_OK(tls_secure_pair_free(pair));
+    CHECK(!readiness->destroyed);
 }
 
 static void on_destroy(void *user_data) {
@@ -78,16 +85,20 @@ static void s40_freed_while_on_ready_runs_elsewhere(void) {
 }
 
 static void s40_freed_by_its_own_on_ready(void) {
-    struct question question;
-    struct readiness readiness = {0};
-    open_readiness(&question, &readiness);
-    readiness.freed_inside = question.server.pair;
-    answer(&readiness);
-    CHECK(readiness.leaving);
-    CHECK(readiness.destroyed);
-    CHECK(!readiness.destroyed_too_early);
-    question.server.pair = NULL;
-    close_question(&question);
+    for (int freed = INSIDE; freed <= INSIDE_AN_EVENT; freed++) {
+        struct question question;
+        struct readiness readiness = {.freed = freed};
+        open_readiness(&question, &readiness);
+        if (freed == INSIDE_AN_EVENT) {
+            CHECK_OK(tls_secure_pair_on_encrypted(question.server.pair, free_on_encrypted, &readiness));
+        }
+        answer(&readiness);
+        CHECK(readiness.leaving);
+        CHECK(readiness.destroyed);
+        CHECK(!readiness.destroyed_too_early);
+        question.server.pair = NULL;
+        close_question(&question);
+    }
 }
 
 int main(int argc, char **argv) {

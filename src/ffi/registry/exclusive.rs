@@ -66,11 +66,6 @@ fn busy() -> Box<Error> {
 }
 
 impl<T: Exclusive> Guard<T> {
-    /// Whether no other call on the object is under way: it goes when this guard does.
-    pub(in crate::ffi) fn is_outermost(&self) -> bool {
-        self.outermost
-    }
-
     /// Ends the handle at once. The object goes when the outermost call on it is over.
     pub(in crate::ffi) fn remove(self) {
         self.slot.tag.store(0, Ordering::Release);
