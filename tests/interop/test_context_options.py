@@ -90,7 +90,7 @@ def test_s24_s82_version_of_the_stranger(loop, certs):
     ],
 )
 def test_s36_version_of_our_client(loop, certs, method, theirs, agreed):
-    """By Node's names of methods, at a stranger that would take more or other versions."""
+    """S36: by Node's names of methods, at a stranger that would take more or other versions."""
     old = ["-cipher", "DEFAULT:@SECLEVEL=0"]
     with s_server(loop, certs, "-rev", theirs, *old, identity="server-rsa") as (server, port):
         context = ours.client_context(certs)
