@@ -228,7 +228,6 @@ impl Rows {
         buffer: *mut u8,
         capacity: usize,
     ) -> Result<Polling> {
-        self.end_last();
         self.target.set(Some(Target {
             rows,
             words,
@@ -238,13 +237,21 @@ impl Rows {
         }));
         self.pull().begin(max_rows, capacity);
         let polling = Polling(Rc::clone(self));
+        self.end_last();
         self.tell_waiting(capacity)?;
         Ok(polling)
     }
 
     fn end_last(&self) {
-        let ended = self.ended.take();
-        ended.into_iter().for_each(Ended::end);
+        self.end_all(self.ended.take());
+    }
+
+    /// Which destroys user data.
+    fn end_all(&self, ended: Vec<Ended>) {
+        if !ended.is_empty() {
+            let event_loop = &self.event_loop;
+            event_loop.calling(|| ended.into_iter().for_each(Ended::end));
+        }
     }
 
     fn tell_waiting(&self, capacity: usize) -> Result<()> {
@@ -288,7 +295,7 @@ impl Rows {
         self.end_last();
         let waiting = self.waiting.take();
         let ended = waiting.iter().filter_map(|waiting| waiting.row.ends());
-        ended.for_each(Ended::end);
+        self.end_all(ended.collect());
     }
 }
 

@@ -186,6 +186,16 @@ impl Loop {
         self.wake_if_work();
     }
 
+    /// Does work that calls the user, outside of a turn: the loop is not to be run, freed or detached by
+    /// it.
+    pub fn calling(&self, work: impl FnOnce()) {
+        let entered = self.enter();
+        work();
+        if entered {
+            self.leave();
+        }
+    }
+
     pub fn remote(&self) -> Arc<Remote> {
         Arc::clone(&self.remote)
     }

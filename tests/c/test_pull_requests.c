@@ -447,6 +447,36 @@ static void p8_polls_of_other_threads(void) {
     pulled_close(&server);
 }
 
+static void use_the_loop(void *user_data) {
+    struct pulled *pulled = user_data;
+    uint64_t row[TLS_ROW_WORDS];
+    CHECK_EQUAL(tls_loop_poll(pulled->loop, row, TLS_ROW_WORDS, 1, NULL, 0, 0), TLS_ERR_BUSY);
+    CHECK_EQUAL(tls_loop_run_once(pulled->loop, 0), TLS_ERR_BUSY);
+    CHECK_EQUAL(tls_loop_detach(pulled->loop), TLS_ERR_BUSY);
+    CHECK_EQUAL(tls_loop_free(pulled->loop), TLS_ERR_BUSY);
+    destroyed++;
+}
+
+/* What destroys user data is a callback of the loop: in a poll, and while the loop is freed. */
+static void p8_destroying_does_not_get_at_the_loop(void) {
+    for (int freed = 0; freed < 2; freed++) {
+        struct witness client = {0};
+        pulled_open(&server, TLS_ROW_KINDS_DEFAULT);
+        destroyed = 0;
+        struct seen *seen = pulled_connect(&server, &client);
+        CHECK_OK(tls_stream_set_user_data(handle_of(seen->stream), &server, use_the_loop));
+        CHECK_OK(tls_stream_destroy(handle_of(seen->stream)));
+        PULL_UNTIL(&server, server.kinds[TLS_ROW_CLOSE] == 1, 1000);
+        CHECK_EQUAL(destroyed, 0);
+        if (!freed) {
+            pull(&server, 0);
+            CHECK_EQUAL(destroyed, 1);
+        }
+        pulled_close(&server);
+        CHECK_EQUAL(destroyed, 1);
+    }
+}
+
 int main(int argc, char **argv) {
     check_begin(argc, argv);
     RUN(p8_s22_a_server_name_by_row);
@@ -460,6 +490,7 @@ int main(int argc, char **argv) {
     RUN(p8_turns_that_are_not_pulled);
     RUN(p8_resume_with_and_without_pulling);
     RUN(p8_user_data_after_the_close_row);
+    RUN(p8_destroying_does_not_get_at_the_loop);
     RUN(p8_polls_that_are_wrong);
     RUN(p8_polls_of_other_threads);
     return check_end();
